@@ -26,7 +26,13 @@ def _child(node: str, *locations: str) -> Registry:
     """
     parent = getattr(_mmdet, node)
     inherited = list(getattr(parent, '_locations', []))
-    return Registry(parent.name, parent=parent, scope='wsod_mm', locations=inherited + list(locations))
+    child = Registry(parent.name, parent=parent, scope='wsod_mm', locations=inherited + list(locations))
+    # MMEngine looks up a foreign scope among the children of the current node and of the root, not
+    # among grandchildren: without this only scope mmdet could write type='wsod_mm.X'.
+    root = parent._get_root_registry()
+    if root is not parent and 'wsod_mm' not in root.children:
+        root._add_child(child)
+    return child
 
 
 RUNNERS = _child('RUNNERS', 'wsod_mm.engine')

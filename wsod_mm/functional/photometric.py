@@ -10,20 +10,18 @@ def photometric_distortion(
     image: np.ndarray,
     brightness: float = 0.0,
     contrast: float = 1.0,
-    contrast_first: bool = True,
     saturation: float = 1.0,
     hue: float = 0.0,
 ) -> np.ndarray:
     """Apply brightness, contrast, saturation and hue with given strengths.
 
-    Order: brightness, contrast (when ``contrast_first``), saturation and hue in HSV, contrast
-        (otherwise).
+    SSD puts contrast before or after the HSV block at random. Both give the same image, because hue
+    and saturation do not change with a common factor on all channels, so there is one place here.
 
     Args:
         image: ``[H, W, 3]`` BGR, 0-255, uint8 or float32.
         brightness: Added to every channel, in grey levels.
         contrast: Factor on every channel.
-        contrast_first: Whether contrast comes before or after the HSV block.
         saturation: Factor on S.
         hue: Added to H, in degrees, modulo 360.
 
@@ -40,13 +38,10 @@ def photometric_distortion(
     if image.dtype not in (np.uint8, np.float32):
         raise ValueError(f'the image must be uint8 or float32 in 0-255, got {image.dtype}')
     out = image.astype(np.float32) + np.float32(brightness)
-    if contrast_first:
-        out *= np.float32(contrast)
+    out *= np.float32(contrast)
     if saturation != 1.0 or hue != 0.0:
         hsv = cv2.cvtColor(out, cv2.COLOR_BGR2HSV)
         hsv[..., 1] *= np.float32(saturation)
         hsv[..., 0] = (hsv[..., 0] + np.float32(hue)) % 360
         out = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
-    if not contrast_first:
-        out *= np.float32(contrast)
     return np.clip(np.rint(out), 0, 255).astype(np.uint8) if image.dtype == np.uint8 else out

@@ -1,0 +1,80 @@
+"""A WSDDN / OICR small enough for unit tests, built through the registry like a real one."""
+import copy
+
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData, LabelData
+
+from wsod_mm.registry import MODELS
+
+NUM_CLASSES = 4
+
+WSDDN = dict(
+    type='FastRCNN',
+    data_preprocessor=dict(type='DetDataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
+    backbone=dict(type='VGG16', stride=8, frozen_stages=2, width_mult=0.125),
+    roi_head=dict(
+        type='WeakRoIHead',
+        bbox_roi_extractor=dict(
+            type='WeakRoIExtractor',
+            roi_layer=dict(type='RoIMaxPool', output_size=3, mode='mmcv'),
+            out_channels=64,
+            featmap_strides=[8]),
+        shared_head=dict(
+            type='SharedFC67Head', in_channels=64, roi_feat_size=3, fc_channels=(16, 16), dropout=0.0),
+        bbox_head=dict(type='WSDDNHead', in_channels=16, num_classes=NUM_CLASSES, cls_std=0.5, det_std=0.5),
+        loss_mil=dict(type='MILBCELoss')),
+    train_cfg=dict(rcnn=dict()),
+    test_cfg=dict(rcnn=dict(scores='mean', max_per_img=100)))
+
+OICR = copy.deepcopy(WSDDN)
+OICR['roi_head'].update(
+    refine_heads=dict(
+        type='RefineHeads', in_channels=16, num_classes=NUM_CLASSES, num_branches=2, std=0.5),
+    miner=dict(type='Top1Miner'),
+    loss_refine=dict(type='OICRLoss'))
+
+
+def build(config: dict, seed: int = 0, **roi_head):
+    """Build a detector from ``config`` with entries of its RoI head replaced."""
+    init_default_scope('wsod_mm')  # MMDetection builds the parts of a detector through the current scope
+    config = ConfigDict(copy.deepcopy(config))
+    config['roi_head'].update(roi_head)
+    torch.manual_seed(seed)
+    model = MODELS.build(config)
+    model.init_weights()
+    return model
+
+
+def batch(sizes=((48, 64), (64, 64)), proposals=(7, 5), labels=((1, 0, 1, 0), (0, 1, 0, 0)), seed=1):
+    """Random images with proposals and labels, in the form that a data loader gives to ``train_step``."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs, samples = [], []
+    for (height, width), count, label in zip(sizes, proposals, labels, strict=True):
+        inputs.append(torch.randint(0, 256, (3, height, width), generator=generator, dtype=torch.uint8))
+        corner = torch.rand(count, 2, generator=generator) * torch.tensor([width / 2, height / 2])
+        size = torch.rand(count, 2, generator=generator) * torch.tensor([width / 2 - 9, height / 2 - 9]) + 8
+        sample = DetDataSample(
+            metainfo=dict(
+                img_id=str(len(samples)), img_path='x.jpg', ori_shape=(height, width), img_shape=(height, width),
+                scale_factor=(1.0, 1.0), flip=False, flip_direction=None))
+        sample.proposals = InstanceData(bboxes=torch.cat((corner, corner + size), dim=1))
+        sample.gt_label = LabelData(score=torch.tensor(label, dtype=torch.float32))
+        samples.append(sample)
+    return dict(inputs=inputs, data_samples=samples)
+
+
+def losses_of(model, data=None) -> dict:
+    """Loss dictionary of one training forward."""
+    model.train()
+    data = model.data_preprocessor(copy.deepcopy(data or batch()), training=True)
+    return model(**data, mode='loss')
+
+
+def predict(model, data=None) -> list:
+    """Data samples with predictions."""
+    model.eval()
+    with torch.no_grad():
+        return model.test_step(copy.deepcopy(data or batch()))

@@ -1,0 +1,4 @@
+"""RoI heads."""
+from .weak_roi_head import WeakRoIHead
+
+__all__ = ['WeakRoIHead']

@@ -1,0 +1,4 @@
+"""Test-time augmentation."""
+from .weak_tta import WeakTTAModel
+
+__all__ = ['WeakTTAModel']
