@@ -1,0 +1,59 @@
+"""Convert a local file of ImageNet weights for our detectors.
+
+Examples:
+    python tools/convert_weights.py vgg16-caffe vgg16-00b39a1b.pth vgg16_caffe.pth
+    python tools/convert_weights.py vgg16-torchvision vgg16-397923af.pth vgg16_bgr.pth --rgb-to-bgr
+    python tools/convert_weights.py resnet-torchvision resnet50.pth r50.pth --layer4 backbone
+"""
+
+import argparse
+import sys
+
+from wsod_mm.utils.checkpoint_io import CheckpointError
+from wsod_mm.utils.weights import CONVERSIONS, WeightConversionError, convert_weights
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line of this tool."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
+    for kind in CONVERSIONS:
+        command = commands.add_parser(kind, help=f'convert weights of {kind}')
+        command.add_argument('source', help='file to read')
+        command.add_argument('target', help='file to write; for load_from or init_cfg')
+        command.add_argument(
+            '--rgb-to-bgr',
+            action='store_true',
+            help='reverse the input channels of the first convolution',
+        )
+        if kind.startswith('resnet'):
+            command.add_argument(
+                '--layer4',
+                choices=('shared_head', 'backbone'),
+                default='shared_head',
+                help='where the last stage goes (default: %(default)s)',
+            )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Convert, and say what was done."""
+    options = vars(parse_args(argv))
+    source, target = options['source'], options['target']
+    try:
+        result = convert_weights(**options)
+    except (CheckpointError, FileNotFoundError, WeightConversionError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    print(f'{source} -> {target}: {len(result.state_dict)} tensors')
+    if result.dropped:
+        print(f'dropped: {", ".join(result.dropped)}')
+    for note in result.notes:
+        print(f'note: {note}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
