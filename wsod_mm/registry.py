@@ -1,8 +1,8 @@
 """Registry nodes of wsod_mm: children of MMDetection's nodes.
 
 Every node repeats its parent's locations, because MMEngine does not import a parent's modules lazily during a look-up.
-With ``default_scope='wsod_mm'`` the types of wsod_mm, MMDetection and MMEngine all resolve without a prefix, and another
-project can write ``type='wsod_mm.X'`` without ``custom_imports``.
+With ``default_scope='wsod_mm'`` the types of wsod_mm, MMDetection and MMEngine all resolve without a prefix, and
+another project can write ``type='wsod_mm.X'`` without ``custom_imports``.
 """
 from mmdet import registry as _mmdet
 from mmengine.registry import Registry
