@@ -1,4 +1,5 @@
 """Comparison of the golden families ``casd/voc_eval`` and ``clwsod/voc_metrics`` with our metrics."""
+
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,11 @@ def check_voc_eval(path: str | Path) -> None:
     with np.load(path) as file:
         golden = dict(file)
     zeros = np.zeros_like
-    truth = BoxTable(golden['gt_image'], zeros(golden['gt_image']), golden['gt_box'],
-                     difficult=golden['gt_difficult'])
+    truth = BoxTable(golden['gt_image'], zeros(golden['gt_image']), golden['gt_box'], difficult=golden['gt_difficult'])
     found = BoxTable(golden['det_image'], zeros(golden['det_image']), golden['det_box'], golden['det_score'])
-    order, outcome = match_detections(found.image, found.boxes, found.scores, truth.image, truth.boxes,
-                                      truth.is_difficult())
+    order, outcome = match_detections(
+        found.image, found.boxes, found.scores, truth.image, truth.boxes, truth.is_difficult()
+    )
     positive = int((~truth.is_difficult()).sum())
     assert positive == golden['npos']
     recall, precision = precision_recall(outcome[order], positive)
@@ -82,10 +83,12 @@ def check_voc_metrics(path: str | Path) -> None:
 
     dets = golden['dets_cls_img_x1y1x2y2s_0based']
     boxes, scores = round_like_devkit(dets[:, 2:6], dets[:, 6])
-    ours = voc_average_precision(BoxTable(dets[:, 1].astype(int), dets[:, 0].astype(int), boxes, scores), truth,
-                                 num_classes, iou_thr)
+    ours = voc_average_precision(
+        BoxTable(dets[:, 1].astype(int), dets[:, 0].astype(int), boxes, scores), truth, num_classes, iou_thr
+    )
     absent = ours['num_positive'] == 0
     assert np.isnan(ours['ap_11pt'][absent]).all()
     assert_allclose(np.where(absent, 0, ours['ap_11pt']), golden['ap07_per_class'], **_TOLERANCE)
-    assert_allclose(np.where(absent & (golden['ap12_per_class'] == 0), 0, ours['ap_area']), golden['ap12_per_class'],
-                    **_TOLERANCE)
+    assert_allclose(
+        np.where(absent & (golden['ap12_per_class'] == 0), 0, ours['ap_area']), golden['ap12_per_class'], **_TOLERANCE
+    )

@@ -4,14 +4,26 @@ Boxes are (x1, y1, x2, y2) in pixels with INCLUSIVE corners (width = x2 - x1 + 1
 all the same to every function, as long as detections and ground truth agree. Everything is computed in float64 and
 without a Python loop over boxes or images, so that VOC07 test (4952 images, 100 boxes each) takes a second or two.
 """
+
 from typing import NamedTuple
 
 import numpy as np
 
 __all__ = [
-    'FALSE_POSITIVE', 'IGNORED', 'TRUE_POSITIVE', 'BoxTable', 'average_precision_11pt', 'average_precision_area',
-    'correct_localisation', 'image_average_precision', 'image_level_average_precision', 'match_detections',
-    'paired_iou', 'precision_recall', 'round_like_devkit', 'voc_average_precision',
+    'FALSE_POSITIVE',
+    'IGNORED',
+    'TRUE_POSITIVE',
+    'BoxTable',
+    'average_precision_11pt',
+    'average_precision_area',
+    'correct_localisation',
+    'image_average_precision',
+    'image_level_average_precision',
+    'match_detections',
+    'paired_iou',
+    'precision_recall',
+    'round_like_devkit',
+    'voc_average_precision',
 ]
 
 TRUE_POSITIVE, FALSE_POSITIVE, IGNORED = 1, 0, -1
@@ -58,8 +70,9 @@ def paired_iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
     return intersection / (areas - intersection)
 
 
-def _best_overlap(det_group: np.ndarray, det_boxes: np.ndarray, gt_group: np.ndarray,
-                  gt_boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _best_overlap(
+    det_group: np.ndarray, det_boxes: np.ndarray, gt_group: np.ndarray, gt_boxes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the ground truth of the same group that overlaps every detection most.
 
     Returns:
@@ -92,9 +105,16 @@ def _overlaps(iou: np.ndarray, iou_thr: float, strict: bool) -> np.ndarray:
     return iou > iou_thr if strict else iou >= iou_thr
 
 
-def match_detections(det_group: np.ndarray, det_boxes: np.ndarray, det_scores: np.ndarray, gt_group: np.ndarray,
-                     gt_boxes: np.ndarray, gt_difficult: np.ndarray, iou_thr: float = 0.5,
-                     strict: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def match_detections(
+    det_group: np.ndarray,
+    det_boxes: np.ndarray,
+    det_scores: np.ndarray,
+    gt_group: np.ndarray,
+    gt_boxes: np.ndarray,
+    gt_difficult: np.ndarray,
+    iou_thr: float = 0.5,
+    strict: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
     """Say of every detection whether it is a true positive, a false positive or ignored (VOC devkit).
 
     A detection looks only at the ground truth that it overlaps most. When that one is difficult the detection is
@@ -120,8 +140,10 @@ def match_detections(det_group: np.ndarray, det_boxes: np.ndarray, det_scores: n
     """
     det_scores = np.asarray(det_scores, np.float64)
     if np.isnan(det_scores).any():
-        raise ValueError(f'{int(np.isnan(det_scores).sum())} detection scores are NaN: they cannot be ranked; '
-                         'look for a diverged model')
+        raise ValueError(
+            f'{int(np.isnan(det_scores).sum())} detection scores are NaN: they cannot be ranked; '
+            'look for a diverged model'
+        )
     order = np.argsort(-det_scores, kind='stable')
     iou, index = _best_overlap(np.asarray(det_group), det_boxes, np.asarray(gt_group), gt_boxes)
     outcome = np.full(len(order), FALSE_POSITIVE, np.int8)
@@ -188,8 +210,14 @@ def average_precision_area(recall: np.ndarray, precision: np.ndarray) -> float:
     return float((np.diff(recall, prepend=0.0) * envelope).sum())
 
 
-def voc_average_precision(detections: BoxTable, truth: BoxTable, num_classes: int, iou_thr: float = 0.5,
-                          strict: bool = True, use_difficult: bool = False) -> dict[str, np.ndarray]:
+def voc_average_precision(
+    detections: BoxTable,
+    truth: BoxTable,
+    num_classes: int,
+    iou_thr: float = 0.5,
+    strict: bool = True,
+    use_difficult: bool = False,
+) -> dict[str, np.ndarray]:
     """AP of every class in both VOC modes, in one pass over the data.
 
     Args:
@@ -209,8 +237,15 @@ def voc_average_precision(detections: BoxTable, truth: BoxTable, num_classes: in
     if use_difficult:
         difficult = np.zeros_like(difficult)
     order, outcome = match_detections(
-        detections.label * groups + detections.image, detections.boxes, detections.scores,
-        truth.label * groups + truth.image, truth.boxes, difficult, iou_thr, strict)
+        detections.label * groups + detections.image,
+        detections.boxes,
+        detections.scores,
+        truth.label * groups + truth.image,
+        truth.boxes,
+        difficult,
+        iou_thr,
+        strict,
+    )
     ranked_label, ranked_outcome = np.asarray(detections.label)[order], outcome[order]
     result = {key: np.full(num_classes, np.nan) for key in ('ap_11pt', 'ap_area', 'recall')}
     result['num_positive'] = np.bincount(np.asarray(truth.label)[~difficult], minlength=num_classes)
@@ -223,8 +258,9 @@ def voc_average_precision(detections: BoxTable, truth: BoxTable, num_classes: in
     return result
 
 
-def correct_localisation(top: BoxTable, truth: BoxTable, num_classes: int, iou_thr: float = 0.5,
-                         strict: bool = True) -> dict[str, np.ndarray]:
+def correct_localisation(
+    top: BoxTable, truth: BoxTable, num_classes: int, iou_thr: float = 0.5, strict: bool = True
+) -> dict[str, np.ndarray]:
     """CorLoc: of the images that contain a class, the share whose best box of that class lies on an object of it.
 
     Difficult objects count both as objects to hit and for "contains" (specs/casd.md section 2).
@@ -246,8 +282,10 @@ def correct_localisation(top: BoxTable, truth: BoxTable, num_classes: int, iou_t
     top_group = np.asarray(top.label) * groups + top.image
     truth_group = np.asarray(truth.label) * groups + truth.image
     if len(np.unique(top_group)) != len(top_group):
-        raise ValueError('CorLoc takes one box per image and class, but some image has several of one class; '
-                         'keep the best-scoring one')
+        raise ValueError(
+            'CorLoc takes one box per image and class, but some image has several of one class; '
+            'keep the best-scoring one'
+        )
     iou, _ = _best_overlap(top_group, top.boxes, truth_group, truth.boxes)
     hits = np.bincount(np.asarray(top.label)[_overlaps(iou, iou_thr, strict)], minlength=num_classes)
     present = np.unique(truth_group)

@@ -1,0 +1,137 @@
+"""A stage's config: that of the repository with the run's folders, seed and splits written in."""
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+__all__ = ['class_names', 'derive_config', 'dump_config', 'for_split', 'proposal_limits', 'with_dump']
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def derive_config(
+    path: str | Path, data_root: Path, proposal_file: Path, seed: int, overrides: Mapping[str, Any] | None = None
+) -> Config:
+    """Load a config and point it to a run's data.
+
+    ``--cfg-options data_root=...`` would not do: by the time it applies, the data sets have copied the
+    old value.
+
+    Args:
+        path: The config of the repository.
+        data_root: Folder that holds ``VOC2007``.
+        proposal_file: Written to every data set that has proposals.
+        seed: Of the training.
+        overrides: Dotted key -> value, written last.
+
+    Returns:
+        The config.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'config {path} does not exist')
+    config = Config.fromfile(str(path))
+
+    def place(dataset: Any) -> None:
+        if 'data_root' in dataset:
+            dataset['data_root'] = str(data_root)
+        if dataset.get('proposal_file') is not None:
+            dataset['proposal_file'] = str(proposal_file)
+
+    for loader in _LOADERS:
+        if config.get(loader) is not None:
+            _each_dict(config[loader]['dataset'], place)
+    config.merge_from_dict({'randomness.seed': seed, 'load_from': None, **(overrides or {})})
+    return config
+
+
+def for_split(config: Config, split: str) -> Config:
+    """Copy a config and let its test loop read another image set of the devkit.
+
+    Args:
+        config: Not changed.
+        split: Name of the image set, such as ``'trainval'``.
+    """
+    config = copy.deepcopy(config)  # Config.copy() shares what is nested
+
+    def place(dataset: Any) -> None:
+        if 'ann_file' in dataset:
+            dataset['ann_file'] = str(Path(dataset['ann_file']).with_name(f'{split}.txt'))
+
+    _each_dict(config.test_dataloader['dataset'], place)
+    return config
+
+
+def with_dump(config: Config, path: Path) -> Config:
+    """Copy a config and let its test metric write what the model said to a file.
+
+    Args:
+        config: Not changed.
+        path: ``.npz``.
+
+    Raises:
+        ValueError: If no test metric can do that.
+    """
+    config = copy.deepcopy(config)  # Config.copy() shares what is nested
+    metrics = config.test_evaluator
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    for metric in metrics:
+        if metric['type'] in ('WeakVOCMetric', 'MultiLabelMetric'):
+            metric['dump_path'] = str(path)
+            return config
+    raise ValueError(f'{config.filename}: test_evaluator has neither WeakVOCMetric nor MultiLabelMetric')
+
+
+def dump_config(config: Config, path: Path) -> None:
+    """Write a config that no longer inherits anything."""
+    config.dump(path)
+
+
+def class_names(config: Config) -> list[str]:
+    """Names of the classes that the test data set declares.
+
+    Raises:
+        ValueError: If it declares none.
+    """
+    found: list[list[str]] = []
+
+    def look(dataset: Any) -> None:
+        names = (dataset.get('metainfo') or {}).get('classes')
+        if names:
+            found.append([names] if isinstance(names, str) else list(names))
+
+    _each_dict(config.test_dataloader['dataset'], look)
+    if not found:
+        raise ValueError(f'{config.filename}: test_dataloader.dataset.metainfo names no classes')
+    return found[0]
+
+
+def proposal_limits(config: Config) -> dict[str, Any]:
+    """``min_size`` and ``max_num`` with which the test pipeline loads proposals.
+
+    Chance levels and recall are to be measured on the boxes that the detectors see.
+    """
+    found: dict[str, Any] = {}
+
+    def look(transform: Any) -> None:
+        if transform.get('type') == 'LoadWeakProposals':
+            found.update({key: transform.get(key) for key in ('min_size', 'max_num')})
+
+    _each_dict(config.test_dataloader['dataset'], look)
+    return found
+
+
+def _each_dict(value: Any, function: Callable[[Any], None]) -> None:
+    """Call a function on every dict inside nested dicts and lists."""
+    if isinstance(value, dict):
+        function(value)
+        for child in list(value.values()):
+            _each_dict(child, function)
+    elif isinstance(value, (list, tuple)):
+        for child in value:
+            _each_dict(child, function)
