@@ -34,9 +34,7 @@ class BuildWithConfigs(build_py):
             if editable:
                 (target / name).symlink_to(os.path.relpath(source, target))
             elif source.is_dir():
-                shutil.copytree(
-                    source, target / name, ignore=shutil.ignore_patterns('__pycache__', '*.pyc')
-                )
+                shutil.copytree(source, target / name, ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
             else:
                 shutil.copy2(source, target / name)
 

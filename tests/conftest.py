@@ -1,4 +1,5 @@
 """Fixtures shared by all tests."""
+
 import os
 from pathlib import Path
 
@@ -27,3 +28,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f'no shared data sets at {folder}; set WSOD_MM_SHARED_DATA')
     return folder
+
+
+@pytest.fixture(scope='session')
+def mini_devkit(tmp_path_factory) -> Path:
+    """A MiniVOC devkit of a few images with proposals, as our tools write it."""
+    from wsod_mm.datasets.minivoc import MiniVOCConfig, generate_minivoc
+    from wsod_mm.proposals.generate import GenerateOptions, generate_proposals
+    from wsod_mm.proposals.image_source import ImageSource
+
+    root = tmp_path_factory.mktemp('minivoc')
+    generate_minivoc(root, MiniVOCConfig(num_train=12, num_val=6, num_test=6), workers=1, progress=False)
+    generate_proposals(
+        ImageSource.from_folder(root / 'VOC2007' / 'JPEGImages'),
+        root / 'proposals.npz',
+        GenerateOptions(method='random', max_num=40),
+        workers=1,
+        progress=False,
+    )
+    return root

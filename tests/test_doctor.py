@@ -31,9 +31,7 @@ def _world(**changes):
     """Answers of an environment in which all is well, but for ``changes`` (code or module ->
     Probe)."""
     answers = {
-        TORCH: Probe(
-            {'version': '2.13.0+cpu', 'built_for': None, 'available': False, 'devices': []}
-        ),
+        TORCH: Probe({'version': '2.13.0+cpu', 'built_for': None, 'available': False, 'devices': []}),
         OPS: Probe({'cpu': CPU}),
         CV2: Probe({'version': '5.0.0', 'selective_search': True}),
         PKG_RESOURCES: Probe(True),
@@ -161,8 +159,6 @@ def test_exit_code_and_json(monkeypatch, capsys):
     whole = [doctor.Finding('a', 'fine'), doctor.Finding('b', 'odd', doctor.WARNING, 'fix b')]
     monkeypatch.setattr(doctor, 'diagnose', lambda: whole)
     assert doctor.main([]) == 0 and 'fix b' in capsys.readouterr().out
-    monkeypatch.setattr(
-        doctor, 'diagnose', lambda: [*whole, doctor.Finding('c', 'x', doctor.ERROR, 'f')]
-    )
+    monkeypatch.setattr(doctor, 'diagnose', lambda: [*whole, doctor.Finding('c', 'x', doctor.ERROR, 'f')])
     assert doctor.main(['--json']) == 1
     assert json.loads(capsys.readouterr().out)[2]['status'] == 'error'

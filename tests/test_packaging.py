@@ -75,9 +75,7 @@ def test_installed_wheel_finds_configs_and_lists_commands(wheel, tmp_path):
         main(['--help'])
     """
     env = {**os.environ, 'PYTHONPATH': str(tmp_path)}
-    result = subprocess.run(
-        [sys.executable, '-c', code], cwd=tmp_path, env=env, capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert 'train' in result.stdout and f'wsod_mm {__version__}' in result.stdout
 
@@ -102,9 +100,7 @@ def test_every_tool_is_a_command_with_a_description(capsys):
 
 
 def test_command_runs_the_tool_with_its_arguments(monkeypatch, tmp_path, capsys):
-    (tmp_path / 'say_hello.py').write_text(
-        '"""Greets."""\nimport sys\nprint("hello", *sys.argv[1:])\n'
-    )
+    (tmp_path / 'say_hello.py').write_text('"""Greets."""\nimport sys\nprint("hello", *sys.argv[1:])\n')
     monkeypatch.setattr(cli, 'tools_dir', lambda: tmp_path)
     assert cli.main(['say-hello', '--to', 'you']) == 0
     assert capsys.readouterr().out == 'hello --to you\n'
@@ -115,6 +111,4 @@ def test_command_runs_the_tool_with_its_arguments(monkeypatch, tmp_path, capsys)
 def test_configs_are_listed_by_words(capsys):
     assert cli.main(['configs', 'oicr']) == 0
     lines = capsys.readouterr().out.split()
-    assert lines and all(
-        'oicr' in Path(line).relative_to(config_dir()).as_posix() for line in lines
-    )
+    assert lines and all('oicr' in Path(line).relative_to(config_dir()).as_posix() for line in lines)

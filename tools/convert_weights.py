@@ -15,9 +15,7 @@ from wsod_mm.utils.weights import CONVERSIONS, WeightConversionError, convert_we
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line of this tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
     for kind in CONVERSIONS:
         command = commands.add_parser(kind, help=f'convert weights of {kind}')

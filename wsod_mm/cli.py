@@ -19,11 +19,7 @@ __all__ = ['commands', 'main']
 
 def commands() -> dict[str, Path]:
     """Return the tools by command name (``make_minivoc.py`` -> ``make-minivoc``)."""
-    files = sorted(
-        p
-        for p in tools_dir().iterdir()
-        if p.suffix in ('.py', '.sh') and not p.name.startswith('_')
-    )
+    files = sorted(p for p in tools_dir().iterdir() if p.suffix in ('.py', '.sh') and not p.name.startswith('_'))
     return {path.stem.replace('_', '-'): path for path in files}
 
 

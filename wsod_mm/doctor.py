@@ -130,9 +130,7 @@ def _tested(module: str, version: str, distribution: str) -> tuple[str, str]:
     return WARNING, f'; outside {entry.minimum} <= version < {entry.below}, tested: {entry.tested}'
 
 
-def _module(
-    name: str, probe: Callable[[str], Probe], lookup: Callable[[str], str | None]
-) -> Finding:
+def _module(name: str, probe: Callable[[str], Probe], lookup: Callable[[str], str | None]) -> Finding:
     entries = [entry for entry in TESTED if entry.module == name]
     here = [(entry, lookup(entry.distribution)) for entry in entries]
     here = [(entry, version) for entry, version in here if version is not None]
@@ -150,9 +148,7 @@ def _module(
         what = 'not installed' if not here else f'{here[0][1]} does not import: {answer.error}'
         return Finding(name, what, ERROR, _mend(hint))
     if not here:
-        return Finding(
-            name, f'{answer.data} (not installed as a distribution, found on the path)', WARNING
-        )
+        return Finding(name, f'{answer.data} (not installed as a distribution, found on the path)', WARNING)
     entry, version = here[0]
     status, note = _tested(name, version, entry.distribution)
     fork = '' if entry.distribution == name else f' ({entry.distribution})'
@@ -247,18 +243,14 @@ def _setuptools(probe: Callable[[str], Probe], lookup: Callable[[str], str | Non
     )
 
 
-def _optional(
-    name: str, why: str, probe: Callable[[str], Probe], lookup: Callable[[str], str | None]
-) -> Finding:
+def _optional(name: str, why: str, probe: Callable[[str], Probe], lookup: Callable[[str], str | None]) -> Finding:
     version = lookup(name)
     command = f'{shlex.quote(sys.executable)} -m pip install {name}'
     if version is None:
         return Finding(name, f'not installed (optional: {why})', NOTE, command)
     answer = probe(_import(name))
     if answer.data is None:
-        return Finding(
-            name, f'{version} does not import: {answer.error}', WARNING, f'{command} --upgrade'
-        )
+        return Finding(name, f'{version} does not import: {answer.error}', WARNING, f'{command} --upgrade')
     return Finding(name, version)
 
 
@@ -286,24 +278,18 @@ def report(findings: list[Finding]) -> str:
     if problems:
         lines += ['', 'To mend:']
         for command in dict.fromkeys(f.fix for f in problems):
-            lines.append(
-                f'  {command}    # {", ".join(f.name for f in problems if f.fix == command)}'
-            )
+            lines.append(f'  {command}    # {", ".join(f.name for f in problems if f.fix == command)}')
     errors = sum(f.status == ERROR for f in findings)
     lines += [
         '',
-        f'{errors} problem(s) that must be mended'
-        if errors
-        else 'Everything that wsod_mm needs works.',
+        f'{errors} problem(s) that must be mended' if errors else 'Everything that wsod_mm needs works.',
     ]
     return '\n'.join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the report; returns 1 when something needed does not work, else 0."""
-    parser = argparse.ArgumentParser(
-        prog='python -m wsod_mm.doctor', description=__doc__.split('\n')[0]
-    )
+    parser = argparse.ArgumentParser(prog='python -m wsod_mm.doctor', description=__doc__.split('\n')[0])
     parser.add_argument('--json', action='store_true', help='print the findings as JSON')
     args = parser.parse_args(arguments)
     findings = diagnose()

@@ -1,4 +1,4 @@
-# What every config shares: hooks, seeds, logging. Inherits nothing, so that it can also replace mmdet's default_runtime.py.
+# What every config shares: hooks, seeds, logging. Inherits nothing: it can also replace mmdet's default_runtime.py.
 default_scope = 'wsod_mm'
 custom_imports = dict(imports=['wsod_mm'], allow_failed_imports=False)
 
@@ -19,8 +19,8 @@ default_hooks = dict(
     pending_validation=dict(type='PendingValidationHook'),
     check_loss=dict(type='CheckInvalidLossHook', interval=50))
 
-# A run is a function of the seed. deterministic=True also asks CUDA for deterministic kernels (slower; an error where there
-# is none); on the CPU that needs no switch.
+# A run is a function of the seed. deterministic=True also asks CUDA for deterministic kernels (slower; an error where
+# there is none); on the CPU that needs no switch.
 randomness = dict(seed=0, deterministic=False)
 
 env_cfg = dict(

@@ -3,4 +3,4 @@ _base_ = [
     '../_base_/models/wsddn_minicnn.py', '../_base_/datasets/minivoc.py', '../_base_/schedules/mini_7e.py',
     '../_base_/default_runtime.py'
 ]
-load_from = 'work_dirs/classifier_minicnn_1xb16-20e_minivoc/epoch_20.pth'
+load_from = 'work_dirs/classifier_minicnn_1xb16-14e_minivoc/epoch_14.pth'

@@ -1,4 +1,5 @@
 """The command line of the weight conversion."""
+
 import os
 import runpy
 import subprocess
@@ -18,9 +19,21 @@ def test_resnet18(tmp_path):
     state['conv1.weight'][:, 0] = 1
     torch.save(state, tmp_path / 'in.pth')
     done = subprocess.run(
-        [sys.executable, str(_TOOL), 'resnet-torchvision', str(tmp_path / 'in.pth'),
-         str(tmp_path / 'out.pth'), '--rgb-to-bgr', '--layer4', 'backbone'],
-        capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(_ROOT)}, check=False)
+        [
+            sys.executable,
+            str(_TOOL),
+            'resnet-torchvision',
+            str(tmp_path / 'in.pth'),
+            str(tmp_path / 'out.pth'),
+            '--rgb-to-bgr',
+            '--layer4',
+            'backbone',
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(_ROOT)},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert 'take BGR images' in done.stdout
     out = torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict']

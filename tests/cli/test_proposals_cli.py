@@ -71,9 +71,7 @@ def test_exit_code_1_says_what_would_fail(main, boxes, voc_root, tmp_path, capsy
     assert '--order yxyx --offset 0' in capsys.readouterr().err
     assert not (tmp_path / 'q.npz').exists()
     assert main([*convert, '--order', 'yxyx']) == 0
-    np.testing.assert_array_equal(
-        ProposalStore.load(tmp_path / 'q.npz').get('000005')[0], boxes['000005']
-    )
+    np.testing.assert_array_equal(ProposalStore.load(tmp_path / 'q.npz').get('000005')[0], boxes['000005'])
     path.write_bytes(b'junk')
     assert main(['check', str(path), *voc]) == 1
     assert f'error: {path} is truncated' in capsys.readouterr().err
@@ -85,9 +83,7 @@ def test_exit_code_1_says_what_would_fail(main, boxes, voc_root, tmp_path, capsy
 @pytest.mark.slow
 def test_help_in_a_fresh_process():
     env = {**os.environ, 'PYTHONPATH': str(TOOL.parents[1])}
-    run = subprocess.run(
-        [sys.executable, str(TOOL), 'generate', '--help'], env=env, capture_output=True, text=True
-    )
+    run = subprocess.run([sys.executable, str(TOOL), 'generate', '--help'], env=env, capture_output=True, text=True)
     assert run.returncode == 0 and '--long-side' in run.stdout and '--voc-root' in run.stdout
     run = subprocess.run([sys.executable, str(TOOL)], env=env, capture_output=True, text=True)
     assert run.returncode == 2 and 'COMMAND' in run.stderr

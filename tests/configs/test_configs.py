@@ -1,4 +1,5 @@
 """Every config loads, builds, takes a training step and predicts."""
+
 import re
 from pathlib import Path
 

@@ -45,9 +45,7 @@ class Devkit:
         return f'VOC2007/ImageSets/Main/{name}.txt'
 
     def proposals(self, boxes: dict, name: str = 'p.npz') -> str:
-        store = {
-            i: (np.asarray(b, np.float32), np.arange(len(b), 0.0, -1)) for i, b in boxes.items()
-        }
+        store = {i: (np.asarray(b, np.float32), np.arange(len(b), 0.0, -1)) for i, b in boxes.items()}
         ProposalStore.from_dict(store, {}).save(self.root / name)
         return name
 

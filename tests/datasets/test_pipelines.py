@@ -59,9 +59,7 @@ def test_configs_build_their_pipelines(name):
         steps = [TRANSFORMS.build(step) for step in part.pipeline]
         assert type(steps[-1]).__name__ == 'PackWeakInputs'
         assert DATASETS.get(part.type) is not None
-    resize = TRANSFORMS.build(train.get('datasets', [train])[0].pipeline[2]).transforms.transforms[
-        1
-    ]
+    resize = TRANSFORMS.build(train.get('datasets', [train])[0].pipeline[2]).transforms.transforms[1]
     assert resize.short_sides == [480, 576, 688, 864, 1200] and resize.max_size == 2000
     assert not cfg.train_dataloader.dataset.get('filter_cfg')
 
@@ -100,20 +98,13 @@ def test_training_is_the_same_when_boxes_change(devkit):
 @pytest.mark.parametrize('how', ['emptied', 'removed'])
 @pytest.mark.parametrize('views', ['one', 'ten'])
 def test_test_inputs_do_not_depend_on_annotations(devkit, how, views):
-    pipeline = (
-        {}
-        if views == 'one'
-        else dict(pipeline=Config.fromfile(BASE / 'tta/ten_view.py').tta_pipeline)
-    )
+    pipeline = {} if views == 'one' else dict(pipeline=Config.fromfile(BASE / 'tta/ten_view.py').tta_pipeline)
 
     def load(**kwargs):
         data = dataset(devkit, 'test', **pipeline, **kwargs)
         packed = [data[i] for i in range(3)]
         return [
-            (p['inputs'], p['data_samples'])
-            if views == 'ten'
-            else ([p['inputs']], [p['data_samples']])
-            for p in packed
+            (p['inputs'], p['data_samples']) if views == 'ten' else ([p['inputs']], [p['data_samples']]) for p in packed
         ]
 
     before = load()
@@ -154,9 +145,7 @@ def test_real_photographs_through_both_pipelines(shared_data, tmp_path):
     from wsod_mm.proposals.store import ProposalStore
 
     root = shared_data / 'voc2012_20cls_native'
-    train_ids, test_ids = (
-        (root / f'VOC2007/ImageSets/Main/{s}.txt').read_text().split() for s in ('train', 'test')
-    )
+    train_ids, test_ids = ((root / f'VOC2007/ImageSets/Main/{s}.txt').read_text().split() for s in ('train', 'test'))
     boxes = np.array([[0, 0, 99, 99], [20, 10, 150, 140], [30, 30, 90, 180]], np.float32)
     store = ProposalStore.from_dict({i: (boxes, None) for i in train_ids + test_ids}, {})
     store.save(tmp_path / 'p.npz')
@@ -167,9 +156,7 @@ def test_real_photographs_through_both_pipelines(shared_data, tmp_path):
     for data, ids in ((train, train_ids), (test, test_ids)):
         for i in range(0, len(data), 10):
             packed = data[i]
-            assert (
-                packed['data_samples'].img_id in ids and len(packed['data_samples'].proposals) == 3
-            )
+            assert packed['data_samples'].img_id in ids and len(packed['data_samples'].proposals) == 3
             assert min(packed['inputs'].shape[1:]) in (480, 576, 688, 864, 1200)
             assert packed['data_samples'].gt_label.score.sum() >= 1
             assert ('gt_instances' in packed['data_samples']) == (data is test)
@@ -180,9 +167,7 @@ def test_samples_collate_and_reach_a_detector_without_boxes(devkit):
     from mmengine.dataset import pseudo_collate
 
     batch = pseudo_collate([dataset(devkit, 'train')[0] for _ in range(2)])
-    out = DetDataPreprocessor(mean=[102.9801, 115.9465, 122.7717], std=[1, 1, 1])(
-        batch, training=True
-    )
+    out = DetDataPreprocessor(mean=[102.9801, 115.9465, 122.7717], std=[1, 1, 1])(batch, training=True)
     assert len(out['inputs']) == 2
     for sample in out['data_samples']:
         assert 'gt_instances' not in sample and 'ignored_instances' not in sample
@@ -194,8 +179,6 @@ def test_pipeline_is_reproducible_from_the_numpy_seed(devkit):
 
     def draw(seed):
         np.random.seed(seed)
-        return torch.as_tensor(
-            pipeline(dict(img=data[0]['inputs'].permute(1, 2, 0).numpy()))['img']
-        )
+        return torch.as_tensor(pipeline(dict(img=data[0]['inputs'].permute(1, 2, 0).numpy()))['img'])
 
     assert torch.equal(draw(1), draw(1)) and not torch.equal(draw(1), draw(2))

@@ -26,9 +26,7 @@ def test_bad_folders(root):
     with pytest.raises(ValueError, match="no folder 'c'"):
         WeakFolderDataset(data_root=str(img), metainfo=dict(classes=('a', 'b', 'c')))
     write_image(img / 'b/deep/1.jpg')
-    with pytest.raises(
-        ValueError, match="'1' occurs twice: .*a/1.jpg and .*b/deep/1.jpg.*id_from='path'"
-    ):
+    with pytest.raises(ValueError, match="'1' occurs twice: .*a/1.jpg and .*b/deep/1.jpg.*id_from='path'"):
         WeakFolderDataset(data_root=str(img))
     assert len(WeakFolderDataset(data_root=str(img), id_from='path')) == 4
     (img / 'empty').mkdir()

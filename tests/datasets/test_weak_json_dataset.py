@@ -22,9 +22,7 @@ def test_json_both_layouts(root):
     ]
     assert labels(js(root, entries)) == {'1': [1], 'z': []}
     assert labels(js(root, entries, difficult='include')) == {'1': [0, 1], 'z': []}
-    dataset = js(
-        root, dict(metainfo=dict(classes=['dog', 'cat']), data_list=entries), metainfo=None
-    )
+    dataset = js(root, dict(metainfo=dict(classes=['dog', 'cat']), data_list=entries), metainfo=None)
     assert labels(dataset) == {'1': [0], 'z': []} and infos(dataset)[1]['height'] == 5
 
 

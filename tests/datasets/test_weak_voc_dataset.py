@@ -130,9 +130,7 @@ def test_damaged_xml(devkit):
     path.write_text('<annotation><object><difficult>0</difficult></object></annotation>')
     with pytest.raises(ValueError, match='no <name>'):
         make(devkit)
-    path.write_text(
-        '<annotation><object><name>cat</name><difficult>x</difficult></object></annotation>'
-    )
+    path.write_text('<annotation><object><name>cat</name><difficult>x</difficult></object></annotation>')
     with pytest.raises(ValueError, match="'x', not a number"):
         make(devkit)
     path.unlink()
@@ -210,9 +208,7 @@ def test_proposals_supersets_missing_images_and_wrong_order(devkit):
     assert len(make(devkit, ann_file=TRAIN.replace('train', 'two'), proposal_file='p.npz')) == 2
     devkit.proposals({'1': [(0, 0, 5, 5)]}, 'a.npz')
     devkit.proposals({'2': [(0, 0, 6, 6)], '3': [(0, 0, 7, 7)]}, 'b.npz')
-    with pytest.raises(
-        ValueError, match="2 of 3 images have no proposals in .*a.npz: '2', '3'.*generate"
-    ):
+    with pytest.raises(ValueError, match="2 of 3 images have no proposals in .*a.npz: '2', '3'.*generate"):
         make(devkit, proposal_file='a.npz')
     both = make(devkit, proposal_file=['a.npz', 'b.npz'])
     assert [both.get_data_info(i)['proposals']['bboxes'][0, 2] for i in range(3)] == [5, 6, 7]

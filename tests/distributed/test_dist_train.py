@@ -1,4 +1,5 @@
 """Two processes are one process with twice the batch."""
+
 import pytest
 import torch
 
@@ -10,8 +11,8 @@ CONFIGS = {
     'toy': (ROOT / 'tests/engine/toy_config.py', 'model = dict(dropout=0.0)'),
     'toy, accumulated': (
         ROOT / 'tests/engine/toy_config.py',
-        "model = dict(dropout=0.0)\n"
-        "optim_wrapper = dict(accumulative_counts=2, accumulation='sum')"),
+        "model = dict(dropout=0.0)\noptim_wrapper = dict(accumulative_counts=2, accumulation='sum')",
+    ),
 }
 
 
@@ -19,9 +20,10 @@ CONFIGS = {
 @pytest.mark.parametrize('name', CONFIGS)
 def test_two_processes_equal_one(name, tmp_path):
     base, body = CONFIGS[name]
-    config = {folder: derived_config(tmp_path / f'{folder}.py', base,
-                                     f'{body}\ntrain_dataloader = dict(batch_size={batch})')
-              for folder, batch in (('one', 2), ('two', 1))}
+    config = {
+        folder: derived_config(tmp_path / f'{folder}.py', base, f'{body}\ntrain_dataloader = dict(batch_size={batch})')
+        for folder, batch in (('one', 2), ('two', 1))
+    }
     train(tmp_path / 'one', config=config['one'])
     run_train(config['two'], tmp_path / 'two', 2)
     ranks = [torch.load(tmp_path / 'two' / f'rank{r}.pth', weights_only=True) for r in (0, 1)]

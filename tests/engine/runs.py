@@ -1,4 +1,5 @@
 """Real training runs of the toy config in processes of their own, which can be killed."""
+
 import multiprocessing
 import os
 import signal
@@ -53,7 +54,8 @@ def start(work_dir, resume=None, config=CONFIG, switches=None, **options):
     ``switches`` go to ``prepare_training``, ``options`` into the config.
     """
     process = multiprocessing.get_context('fork').Process(
-        target=_train, args=(Path(work_dir), resume, options, switches or {}, config))
+        target=_train, args=(Path(work_dir), resume, options, switches or {}, config)
+    )
     process.start()
     return process
 

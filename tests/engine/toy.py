@@ -1,4 +1,5 @@
 """A model, a data set and a metric of a few lines, so that the engine's tests need no detector."""
+
 import os
 import random
 import time
@@ -72,6 +73,7 @@ def _announce():
 @METRICS.register_module()
 class ToyMetric(BaseMetric):
     """Accuracy, with per-class numbers as ``details``."""
+
     default_prefix = 'toy'
 
     def process(self, data_batch, data_samples):
@@ -89,13 +91,24 @@ class ToyTTAModel(BaseTTAModel):
     """Averages the scores of the views."""
 
     def merge_preds(self, data_samples_list):
-        return [dict(score=torch.stack([view['score'] for view in views]).mean(0),
-                     label=views[0]['label']) for views in data_samples_list]
+        return [
+            dict(score=torch.stack([view['score'] for view in views]).mean(0), label=views[0]['label'])
+            for views in data_samples_list
+        ]
+
+
+@HOOKS.register_module()
+class AnnounceHook(Hook):
+    """Tell the watching test of each training step, for models that do not do so themselves."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        _announce()
 
 
 @HOOKS.register_module()
 class DumpRankHook(Hook):
     """Write the weights that each process ends with to ``<work_dir>/rank<N>.pth``."""
+
     priority = 'LOWEST'
 
     def after_train(self, runner):

@@ -1,4 +1,5 @@
 """Two processes that share the images give the numbers of one."""
+
 import os
 import socket
 
@@ -11,6 +12,7 @@ from wsod_mm.evaluation import WeakVOCMetric
 
 def _sample(number):
     import torch
+
     box = torch.tensor([[0.0, 0.0, 9.0, 9.0]])
     shift = torch.tensor([[0.0, 0.0, 0.0, 20.0 if number % 2 else 0.0]])
     labels = torch.tensor([number % 3 % 2])

@@ -28,7 +28,8 @@ def test_sum_is_c_times_mean_and_images_are_averaged():
     mean = mil_bce_loss(probs, labels)
     torch.testing.assert_close(mil_bce_loss(probs, labels, reduction='sum'), 5 * mean)
     torch.testing.assert_close(
-        torch.stack([mil_bce_loss(p, y) for p, y in zip(probs, labels, strict=True)]).mean(), mean)
+        torch.stack([mil_bce_loss(p, y) for p, y in zip(probs, labels, strict=True)]).mean(), mean
+    )
 
 
 def test_clamp_kills_the_gradient_of_a_saturated_class_and_eps_moves_it():

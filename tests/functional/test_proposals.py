@@ -72,9 +72,7 @@ def test_scaled_duplicates_against_the_reference_key():
 
 
 def test_halves_round_to_even_cells():
-    boxes = np.array(
-        [[8, 0, 40, 40], [0, 0, 40, 40], [24, 0, 40, 40]], np.float32
-    )  # .5, 0, 1.5 cells
+    boxes = np.array([[8, 0, 40, 40], [0, 0, 40, 40], [24, 0, 40, 40]], np.float32)  # .5, 0, 1.5 cells
     assert first_of_scaled_duplicates(boxes, 16, 'file').tolist() == [0, 2]
 
 

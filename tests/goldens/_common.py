@@ -1,4 +1,5 @@
 """Finding golden files and comparing every array in them."""
+
 import os
 import re
 from pathlib import Path
@@ -73,7 +74,8 @@ class Golden:
             np.testing.assert_array_equal(value, expected, err_msg=message)
         else:
             np.testing.assert_allclose(
-                value, expected, err_msg=message, **{'rtol': self.rtol, 'atol': self.atol, **tolerance})
+                value, expected, err_msg=message, **{'rtol': self.rtol, 'atol': self.atol, **tolerance}
+            )
 
     def done(self) -> None:
         """Fail when an array of the file was neither used nor compared."""

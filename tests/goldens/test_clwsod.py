@@ -1,4 +1,5 @@
 """Golden vectors of Collaborative Learning, computed by the public reference code."""
+
 import pytest
 
 from wsod_mm.functional.mil import image_scores, mil_bce_loss, wsddn_scores
@@ -28,8 +29,18 @@ def check_wsddn_head(path):
 CHECKS = {'wsddn_head': check_wsddn_head, 'minibatch': check_minibatch, 'voc_metrics': check_voc_metrics}
 
 NOT_YET_BUILT = {
-    'anchor_target', 'anchors', 'bbox_codec', 'bootstrap_ce', 'im_detect', 'paper_consistency_formula', 'postprocess',
-    'proposal_target', 'pseudo_gt', 'rpn_proposals', 'smooth_l1', 'strong_losses',
+    'anchor_target',
+    'anchors',
+    'bbox_codec',
+    'bootstrap_ce',
+    'im_detect',
+    'paper_consistency_formula',
+    'postprocess',
+    'proposal_target',
+    'pseudo_gt',
+    'rpn_proposals',
+    'smooth_l1',
+    'strong_losses',
 }
 
 

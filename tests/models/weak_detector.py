@@ -1,4 +1,5 @@
 """A WSDDN / OICR small enough for unit tests, built through the registry like a real one."""
+
 import copy
 
 import torch
@@ -21,20 +22,22 @@ WSDDN = dict(
             type='WeakRoIExtractor',
             roi_layer=dict(type='RoIMaxPool', output_size=3, mode='mmcv'),
             out_channels=64,
-            featmap_strides=[8]),
-        shared_head=dict(
-            type='SharedFC67Head', in_channels=64, roi_feat_size=3, fc_channels=(16, 16), dropout=0.0),
+            featmap_strides=[8],
+        ),
+        shared_head=dict(type='SharedFC67Head', in_channels=64, roi_feat_size=3, fc_channels=(16, 16), dropout=0.0),
         bbox_head=dict(type='WSDDNHead', in_channels=16, num_classes=NUM_CLASSES, cls_std=0.5, det_std=0.5),
-        loss_mil=dict(type='MILBCELoss')),
+        loss_mil=dict(type='MILBCELoss'),
+    ),
     train_cfg=dict(rcnn=dict()),
-    test_cfg=dict(rcnn=dict(scores='mean', max_per_img=100)))
+    test_cfg=dict(rcnn=dict(scores='mean', max_per_img=100)),
+)
 
 OICR = copy.deepcopy(WSDDN)
 OICR['roi_head'].update(
-    refine_heads=dict(
-        type='RefineHeads', in_channels=16, num_classes=NUM_CLASSES, num_branches=2, std=0.5),
+    refine_heads=dict(type='RefineHeads', in_channels=16, num_classes=NUM_CLASSES, num_branches=2, std=0.5),
     miner=dict(type='Top1Miner'),
-    loss_refine=dict(type='OICRLoss'))
+    loss_refine=dict(type='OICRLoss'),
+)
 
 
 def build(config: dict, seed: int = 0, **roi_head):
@@ -58,8 +61,15 @@ def batch(sizes=((48, 64), (64, 64)), proposals=(7, 5), labels=((1, 0, 1, 0), (0
         size = torch.rand(count, 2, generator=generator) * torch.tensor([width / 2 - 9, height / 2 - 9]) + 8
         sample = DetDataSample(
             metainfo=dict(
-                img_id=str(len(samples)), img_path='x.jpg', ori_shape=(height, width), img_shape=(height, width),
-                scale_factor=(1.0, 1.0), flip=False, flip_direction=None))
+                img_id=str(len(samples)),
+                img_path='x.jpg',
+                ori_shape=(height, width),
+                img_shape=(height, width),
+                scale_factor=(1.0, 1.0),
+                flip=False,
+                flip_direction=None,
+            )
+        )
         sample.proposals = InstanceData(bboxes=torch.cat((corner, corner + size), dim=1))
         sample.gt_label = LabelData(score=torch.tensor(label, dtype=torch.float32))
         samples.append(sample)

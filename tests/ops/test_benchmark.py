@@ -1,4 +1,5 @@
 """The benchmark measures what it says, and its loop computes the same."""
+
 import math
 
 import torch
@@ -19,8 +20,7 @@ def test_loop_is_the_same_function():
 
 def test_results():
     result = benchmark_roi_pool((1, 4, 8, 9), 6, bins=2, repeat=1)
-    assert set(result) == {
-        'peak MiB', 'forward ms', 'backward ms', 'loop forward ms', 'loop / forward'}
+    assert set(result) == {'peak MiB', 'forward ms', 'backward ms', 'loop forward ms', 'loop / forward'}
     assert all(value > 0 for name, value in result.items() if name != 'peak MiB')
     assert result['peak MiB'] >= 0 or math.isnan(result['peak MiB'])
     ratio = result['loop forward ms'] / result['forward ms']

@@ -34,15 +34,10 @@ def _edges(low, high, bins, scale, mode):
         start, end = (_round_away(_f32(v) * _f32(scale)) for v in (low, high))
         size = max(end - start + 1, 1)
         step = _f32(_f32(size) / _f32(bins))
-        return [
-            (math.floor(_f32(i) * step) + start, math.ceil(_f32(i + 1) * step) + start)
-            for i in range(bins)
-        ], True
+        return [(math.floor(_f32(i) * step) + start, math.ceil(_f32(i + 1) * step) + start) for i in range(bins)], True
     start, end = (int(_f32(v) * _f32(scale)) for v in (low, high))
     size = max(end - start + 1, 1)
-    return [
-        (i * size // bins + start, -(-(i + 1) * size // bins) + start) for i in range(bins)
-    ], True
+    return [(i * size // bins + start, -(-(i + 1) * size // bins) + start) for i in range(bins)], True
 
 
 def _oracle(features, rois, size, scale, mode, grad_out):
@@ -102,9 +97,7 @@ def _case(name, rng):
         features = features[:, :, :1, :1]
     elif name == 'halves':
         corners = np.sort((rng.integers(-4, 30, (24, 2, 2)) * 4), axis=1).reshape(24, 4)
-    elif (
-        name == 'large'
-    ):  # sizes at which float32 and whole-number bins differ (57 cells in 7 bins)
+    elif name == 'large':  # sizes at which float32 and whole-number bins differ (57 cells in 7 bins)
         features = rng.standard_normal((1, 1, 60, 70)).astype(np.float32)
         corners = np.array([[0, 0, 455, 448], [8, 0, 455, 455], [0, 8, 247, 480], [3, 5, 511, 478]])
     image = rng.integers(0, len(features), (len(corners), 1))
@@ -131,9 +124,7 @@ def _case(name, rng):
 def test_oracle(name, mode):
     rng = np.random.default_rng(len(name))
     features, rois, size, scale = _case(name, rng)
-    grad_out = rng.integers(-9, 10, (len(rois), features.shape[1], *size)).astype(
-        np.float32
-    )  # sums of these are exact
+    grad_out = rng.integers(-9, 10, (len(rois), features.shape[1], *size)).astype(np.float32)  # sums of these are exact
     pooled, grad = _oracle(features, rois, size, scale, mode, grad_out)
     x = torch.tensor(features, requires_grad=True)
     out = roi_max_pool(x, torch.tensor(rois), size, scale, mode)
@@ -181,12 +172,8 @@ def test_path_of_accelerators_agrees(mode, monkeypatch):
     features, rois = torch.randn(2, 4, 12, 9), _random_rois(2, 40, 80, 100)
     expected = roi_max_pool(features, rois, 4, 1 / 8, mode)
     x = features.clone().requires_grad_()
-    monkeypatch.setattr(
-        sys.modules['wsod_mm.ops.rect_argmax'], '_levels', lambda lengths, limit: limit.bit_length()
-    )
-    monkeypatch.setattr(
-        sys.modules['wsod_mm.ops.roi_pool'], '_distinct', lambda rects, *_: (rects, None)
-    )
+    monkeypatch.setattr(sys.modules['wsod_mm.ops.rect_argmax'], '_levels', lambda lengths, limit: limit.bit_length())
+    monkeypatch.setattr(sys.modules['wsod_mm.ops.roi_pool'], '_distinct', lambda rects, *_: (rects, None))
     out = roi_max_pool(x, rois, 4, 1 / 8, mode)
     assert torch.equal(out, expected)
     grad_out = torch.randint(-9, 9, out.shape).float()
@@ -202,17 +189,11 @@ def test_gradcheck(mode):
     torch.manual_seed(3)
     features = torch.randperm(2 * 2 * 6 * 7).double().view(2, 2, 6, 7).sub(60).requires_grad_()
     rois = _random_rois(2, 5, 60, 50)
-    assert torch.autograd.gradcheck(
-        lambda x: roi_max_pool(x, rois, 3, 1 / 8, mode), (features,), eps=1e-3
-    )
+    assert torch.autograd.gradcheck(lambda x: roi_max_pool(x, rois, 3, 1 / 8, mode), (features,), eps=1e-3)
 
 
 def test_double_keeps_its_precision():
-    features = (
-        torch.tensor([1.0, 1.0 + 1e-12, 1.0 + 1e-12, 1.0], dtype=torch.float64)
-        .view(1, 1, 2, 2)
-        .requires_grad_()
-    )
+    features = torch.tensor([1.0, 1.0 + 1e-12, 1.0 + 1e-12, 1.0], dtype=torch.float64).view(1, 1, 2, 2).requires_grad_()
     out = roi_max_pool(features, torch.tensor([[0, 0, 0, 1.0, 1.0]]), 1, 1.0, 'torchvision')
     out.sum().backward()
     assert out.item() == 1.0 + 1e-12
@@ -281,10 +262,7 @@ def test_errors(features, rois, mode, error, text):
 
 
 def test_imports_without_mmcv():
-    code = (
-        "import sys; sys.modules['mmcv'] = None; import wsod_mm.ops; "
-        "assert 'torchvision' not in sys.modules"
-    )
+    code = "import sys; sys.modules['mmcv'] = None; import wsod_mm.ops; assert 'torchvision' not in sys.modules"
     subprocess.run([sys.executable, '-c', code], check=True)
 
 
@@ -307,9 +285,7 @@ def test_truncate_equals_the_ring_pool_kernel(goldens_dir):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 # strides that are no power of two are left out: there the compiler may fuse the subtraction too
-@pytest.mark.parametrize(
-    'name', ['plain', 'integer', 'ties', 'negative', 'outside', 'degenerate', 'large']
-)
+@pytest.mark.parametrize('name', ['plain', 'integer', 'ties', 'negative', 'outside', 'degenerate', 'large'])
 def test_gpu_equals_cpu_and_mmcv_op(name, monkeypatch):
     features, rois, size, scale = _case(name, np.random.default_rng(7))
     module = sys.modules['wsod_mm.ops.roi_pool']

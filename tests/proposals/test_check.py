@@ -36,9 +36,7 @@ def test_empty_image(boxes, source):
     assert report.empty == ['000005', '000012'] and 'no usable box in 2 images' in report.errors[0]
 
 
-@pytest.mark.parametrize(
-    ('columns', 'shift', 'fix'), [((1, 0, 3, 2), 0, 'yxyx, 0'), ((0, 1, 2, 3), 1, 'xyxy, 1')]
-)
+@pytest.mark.parametrize(('columns', 'shift', 'fix'), [((1, 0, 3, 2), 0, 'yxyx, 0'), ((0, 1, 2, 3), 1, 'xyxy, 1')])
 def test_wrong_order(boxes, source, columns, shift, fix):
     report = check_proposals(_store({i: b[:, columns] + shift for i, b in boxes.items()}), source)
     assert not report.ok and f'fit as {fix}-based' in report.errors[0]

@@ -34,12 +34,8 @@ def test_workers_and_chunks_do_not_change_the_file(voc_root, tmp_path):
 
 
 def test_an_image_gets_the_same_boxes_in_any_job(voc_root, tmp_path):
-    full = generate_proposals(
-        ImageSource.from_voc(voc_root), tmp_path / 'a.npz', OPTIONS, workers=1, progress=False
-    )
-    part = generate_proposals(
-        ImageSource.from_voc(voc_root, 'train'), tmp_path / 'b.npz', OPTIONS, 1, progress=False
-    )
+    full = generate_proposals(ImageSource.from_voc(voc_root), tmp_path / 'a.npz', OPTIONS, workers=1, progress=False)
+    part = generate_proposals(ImageSource.from_voc(voc_root, 'train'), tmp_path / 'b.npz', OPTIONS, 1, progress=False)
     np.testing.assert_array_equal(full.get('000012')[0], part.get('000012')[0])
 
 

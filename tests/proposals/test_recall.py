@@ -21,9 +21,7 @@ from wsod_mm.proposals.recall import best_overlaps, write_recall
 
 def test_best_overlaps_by_hand():
     objects = np.array([[0, 0, 9, 9], [20, 20, 29, 29]], np.float32)
-    boxes = np.array(
-        [[100, 100, 101, 101], [0, 0, 9, 4], [0, 0, 9, 9], [20, 20, 29, 39]], np.float32
-    )
+    boxes = np.array([[100, 100, 101, 101], [0, 0, 9, 4], [0, 0, 9, 9], [20, 20, 29, 39]], np.float32)
     overlaps = best_overlaps(boxes, objects, (1, 2, 3, 9))
     np.testing.assert_allclose(overlaps, [[0, 0.5, 1, 1], [0, 0, 0, 0.5]])
     assert best_overlaps(boxes[:0], objects, (1, 2)).tolist() == [[0, 0], [0, 0]]
@@ -32,11 +30,13 @@ def test_best_overlaps_by_hand():
 @pytest.fixture
 def store():
     far = [0, 0, 1, 1]
-    return ProposalStore.from_dict({
-        '000005': (np.array([far, [20, 10, 79, 59], [90, 30, 119, 79]]), [0.1, 0.5, 0.9]),
-        '000007': (np.array([[0, 40, 49, 84]]), None),  # IoU with the cat: 45 of 90 rows
-        '000012': (np.zeros((0, 4)), None),
-    })
+    return ProposalStore.from_dict(
+        {
+            '000005': (np.array([far, [20, 10, 79, 59], [90, 30, 119, 79]]), [0.1, 0.5, 0.9]),
+            '000007': (np.array([[0, 40, 49, 84]]), None),  # IoU with the cat: 45 of 90 rows
+            '000012': (np.zeros((0, 4)), None),
+        }
+    )
 
 
 def test_recall_by_hand(store, voc_root):

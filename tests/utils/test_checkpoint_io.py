@@ -1,4 +1,5 @@
 """Checkpoints that cannot be used are refused with the file's name and the fix."""
+
 import os
 
 import pytest

@@ -1,4 +1,5 @@
 """One test per mend; where that is cheap, also that it is still needed."""
+
 import os
 import socket
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_interrupted_write_keeps_the_old_file(tmp_path, monkeypatch):
 
     def half(self, data):
         with open(self, 'wb') as handle:
-            handle.write(data[:len(data) // 2])
+            handle.write(data[: len(data) // 2])
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, 'write_bytes', half)
@@ -58,7 +59,6 @@ def test_text_files_and_cached_backends(tmp_path):
 
 
 class Tiny(BaseModel):
-
     def __init__(self):
         super().__init__()
         self.layer = torch.nn.Linear(2, 1)
@@ -72,8 +72,7 @@ def test_process_group_and_model_wrapper_on_the_cpu(monkeypatch):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    for key, value in dict(RANK=0, WORLD_SIZE=1, LOCAL_RANK=0, MASTER_ADDR='127.0.0.1',
-                           MASTER_PORT=port).items():
+    for key, value in dict(RANK=0, WORLD_SIZE=1, LOCAL_RANK=0, MASTER_ADDR='127.0.0.1', MASTER_PORT=port).items():
         monkeypatch.setenv(key, str(value))
     with pytest.raises((AttributeError, RuntimeError, AssertionError)):  # what stock MMEngine does
         dist_utils._init_dist_pytorch.__wrapped__('nccl')
@@ -82,8 +81,8 @@ def test_process_group_and_model_wrapper_on_the_cpu(monkeypatch):
         assert torch.distributed.get_backend() == 'gloo'
         with pytest.raises(ValueError, match='device_ids'):
             MMDistributedDataParallel.__init__.__wrapped__(
-                MMDistributedDataParallel.__new__(MMDistributedDataParallel), module=Tiny(),
-                device_ids=[0])
+                MMDistributedDataParallel.__new__(MMDistributedDataParallel), module=Tiny(), device_ids=[0]
+            )
         model = MMDistributedDataParallel(module=Tiny(), device_ids=[0], broadcast_buffers=False)
         assert model(torch.ones(3, 2)).shape == (3, 1)
     finally:

@@ -1,4 +1,5 @@
 """Plain values survive the way through a file that is loaded without pickle."""
+
 from collections import Counter, OrderedDict
 from enum import IntEnum
 from pathlib import Path
@@ -21,18 +22,40 @@ def through_file(value, folder):
     return from_plain(torch.load(folder / 'x.pth', weights_only=True))
 
 
-@pytest.mark.parametrize('value', [
-    None, True, 3, 2.5, 'text', b'bytes', [1, (2, 'a')], {'a': {1: [None]}}, {3, 1, 2},
-    range(2, 9, 3), Counter({2: 1, 5: 3}), OrderedDict(b=1, a=2)])
+@pytest.mark.parametrize(
+    'value',
+    [
+        None,
+        True,
+        3,
+        2.5,
+        'text',
+        b'bytes',
+        [1, (2, 'a')],
+        {'a': {1: [None]}},
+        {3, 1, 2},
+        range(2, 9, 3),
+        Counter({2: 1, 5: 3}),
+        OrderedDict(b=1, a=2),
+    ],
+)
 def test_round_trip(value, tmp_path):
     back = through_file(value, tmp_path)
     assert back == value
     assert type(back) is type(value)
 
 
-@pytest.mark.parametrize('array', [
-    np.arange(6, dtype=np.int64).reshape(2, 3), np.float32([1.5]), np.array([True, False]),
-    np.array(['cat', 'dog']), np.uint16([1, 65535]), np.array(3.0)])
+@pytest.mark.parametrize(
+    'array',
+    [
+        np.arange(6, dtype=np.int64).reshape(2, 3),
+        np.float32([1.5]),
+        np.array([True, False]),
+        np.array(['cat', 'dog']),
+        np.uint16([1, 65535]),
+        np.array(3.0),
+    ],
+)
 def test_arrays(array, tmp_path):
     back = through_file({'x': array}, tmp_path)['x']
     assert back.dtype == array.dtype and back.shape == array.shape

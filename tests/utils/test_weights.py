@@ -40,10 +40,7 @@ def _vgg(numbers=('1', '4', '6')):
 
 def _resnet(depth, base=4):
     generator = torch.Generator().manual_seed(0)
-    state = {
-        name: torch.randn(shape, generator=generator)
-        for name, shape in resnet_shapes(depth, base).items()
-    }
+    state = {name: torch.randn(shape, generator=generator) for name, shape in resnet_shapes(depth, base).items()}
     state['fc.weight'], state['fc.bias'] = torch.zeros(10, 3), torch.zeros(10)
     state['bn1.num_batches_tracked'] = torch.tensor(3)
     return state
@@ -55,9 +52,7 @@ def _equal(a, b):
 
 def test_vgg16_shapes_are_those_of_the_model():
     body = MODELS.build(dict(type='VGG16')).state_dict()
-    head = MODELS.build(
-        dict(type='SharedFC67Head', in_channels=512, fc_channels=(4096, 4096))
-    ).state_dict()
+    head = MODELS.build(dict(type='SharedFC67Head', in_channels=512, fc_channels=(4096, 4096))).state_dict()
     ours = {
         **{f'backbone.{k}': tuple(v.shape) for k, v in body.items()},
         **{f'roi_head.shared_head.{k}': tuple(v.shape) for k, v in head.items()},
@@ -71,16 +66,12 @@ def test_vgg16_names(numbers):
     state = _vgg(numbers)
     result = convert_vgg16(state, 'caffe', shapes=_SHAPES)
     assert set(result.state_dict) == set(_SHAPES)
-    assert torch.equal(
-        result.state_dict['backbone.features.28.weight'], state['features.28.weight']
-    )
+    assert torch.equal(result.state_dict['backbone.features.28.weight'], state['features.28.weight'])
     assert torch.equal(
         result.state_dict['roi_head.shared_head.fc6.weight'],
         state[f'classifier.{numbers[0]}.weight'],
     )
-    assert torch.equal(
-        result.state_dict['roi_head.shared_head.fc7.bias'], state[f'classifier.{numbers[1]}.bias']
-    )
+    assert torch.equal(result.state_dict['roi_head.shared_head.fc7.bias'], state[f'classifier.{numbers[1]}.bias'])
     assert result.dropped == ['classifier.6.weight', 'classifier.6.bias']
     assert result.meta['channel_order'] == 'bgr'
     assert any('numbered' in note for note in result.notes) == (numbers[0] == '0')
@@ -127,12 +118,8 @@ def test_resnet_names(depth, layer4):
     state = _resnet(depth)
     result = convert_resnet(state, 'caffe', layer4=layer4, base_channels=4)
     prefix = dict(shared_head='roi_head.shared_head.', backbone='backbone.')[layer4]
-    assert torch.equal(
-        result.state_dict[f'{prefix}layer4.1.bn1.running_var'], state['layer4.1.bn1.running_var']
-    )
-    assert torch.equal(
-        result.state_dict['backbone.layer3.1.conv1.weight'], state['layer3.1.conv1.weight']
-    )
+    assert torch.equal(result.state_dict[f'{prefix}layer4.1.bn1.running_var'], state['layer4.1.bn1.running_var'])
+    assert torch.equal(result.state_dict['backbone.layer3.1.conv1.weight'], state['layer3.1.conv1.weight'])
     assert len(result.state_dict) == len(state) - 3
     assert result.dropped == ['fc.weight', 'fc.bias']
     assert result.meta['depth'] == depth and result.meta['style'] == 'caffe'
@@ -146,26 +133,16 @@ def test_resnet_is_idempotent_and_moves_layer4():
     again = convert_resnet(file, 'torchvision', rgb_to_bgr=True, base_channels=4)
     assert _equal(head.state_dict, again.state_dict) and head.meta == again.meta
     moved = convert_resnet(file, 'torchvision', layer4='backbone', base_channels=4)
-    direct = convert_resnet(
-        state, 'torchvision', rgb_to_bgr=True, layer4='backbone', base_channels=4
-    )
+    direct = convert_resnet(state, 'torchvision', rgb_to_bgr=True, layer4='backbone', base_channels=4)
     assert _equal(moved.state_dict, direct.state_dict)
 
 
 @pytest.mark.parametrize('depth', [18, 50])
 def test_resnet_fits_mmdets(depth):
     result = convert_resnet(_resnet(depth, 8), layer4='backbone', base_channels=8)
-    net = MODELS.build(
-        dict(type='ResNet', depth=depth, base_channels=8, style='caffe', norm_eval=True)
-    )
-    ours = {
-        f'backbone.{k}': v
-        for k, v in net.state_dict().items()
-        if not k.endswith('num_batches_tracked')
-    }
-    assert {k: v.shape for k, v in ours.items()} == {
-        k: v.shape for k, v in result.state_dict.items()
-    }
+    net = MODELS.build(dict(type='ResNet', depth=depth, base_channels=8, style='caffe', norm_eval=True))
+    ours = {f'backbone.{k}': v for k, v in net.state_dict().items() if not k.endswith('num_batches_tracked')}
+    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in result.state_dict.items()}
 
 
 def _without(state, name):
@@ -197,9 +174,7 @@ def test_vgg16_errors(change, text):
 def test_resnet_errors():
     with pytest.raises(WeightConversionError, match='not a ResNet'):
         convert_resnet(_vgg())
-    with pytest.raises(
-        WeightConversionError, match=r'conv1\.weight is \(4, 3, 7, 7\), expected \(64, 3, 7, 7\)'
-    ):
+    with pytest.raises(WeightConversionError, match=r'conv1\.weight is \(4, 3, 7, 7\), expected \(64, 3, 7, 7\)'):
         convert_resnet(_resnet(50))
     with pytest.raises(WeightConversionError, match=r'layer2\.0\.bn1\.bias missing'):
         convert_resnet(_without(_resnet(50), 'layer2.0.bn1.bias'), base_channels=4)
@@ -219,13 +194,9 @@ def test_file_works_as_load_from_and_pretrained(tmp_path):
 
     backbone = dict(type='VGG16', width_mult=1 / 16)
     with DefaultScope.overwrite_default_scope('wsod_mm'):
-        detector = MODELS.build(
-            dict(type='FastRCNN', backbone=backbone, roi_head=None, train_cfg=None, test_cfg=None)
-        )
+        detector = MODELS.build(dict(type='FastRCNN', backbone=backbone, roi_head=None, train_cfg=None, test_cfg=None))
     load_checkpoint(detector, str(target))
-    body = MODELS.build(
-        dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=str(target), prefix='backbone.'))
-    )
+    body = MODELS.build(dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=str(target), prefix='backbone.')))
     body.init_weights()
     head = MODELS.build(
         dict(
@@ -233,9 +204,7 @@ def test_file_works_as_load_from_and_pretrained(tmp_path):
             in_channels=32,
             roi_feat_size=2,
             fc_channels=(6, 5),
-            init_cfg=dict(
-                type='Pretrained', checkpoint=str(target), prefix='roi_head.shared_head.'
-            ),
+            init_cfg=dict(type='Pretrained', checkpoint=str(target), prefix='roi_head.shared_head.'),
         )
     )
     head.init_weights()

@@ -4,6 +4,7 @@ Example:
     python tools/benchmarks/bench_roi_pool.py --batch 4 --channels 128 --map 20 25 --rois 480 --bins
     7
 """
+
 import argparse
 
 from wsod_mm.ops.benchmark import benchmark_roi_pool
@@ -11,8 +12,7 @@ from wsod_mm.ops.benchmark import benchmark_roi_pool
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--batch', type=int, default=4, help='images')
     parser.add_argument('--channels', type=int, default=128)
     parser.add_argument('--map', type=int, nargs=2, default=(20, 25), metavar=('H', 'W'))
@@ -23,10 +23,12 @@ def main() -> None:
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
     result = benchmark_roi_pool(
-        (args.batch, args.channels, *args.map), args.rois, args.bins, args.mode, args.repeat,
-        args.device)
-    print(f'features [{args.batch}, {args.channels}, {args.map[0]}, {args.map[1]}], '
-          f'{args.rois} RoIs, {args.bins} x {args.bins} bins, mode {args.mode}, {args.device}')
+        (args.batch, args.channels, *args.map), args.rois, args.bins, args.mode, args.repeat, args.device
+    )
+    print(
+        f'features [{args.batch}, {args.channels}, {args.map[0]}, {args.map[1]}], '
+        f'{args.rois} RoIs, {args.bins} x {args.bins} bins, mode {args.mode}, {args.device}'
+    )
     for name, value in result.items():
         print(f'{name:>22}: {value:.1f}')
 

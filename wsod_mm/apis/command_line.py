@@ -1,4 +1,5 @@
 """What the command lines of training and testing share."""
+
 import argparse
 import os
 import sys
@@ -20,12 +21,23 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: Extended in place.
     """
-    parser.add_argument('--work-dir', help='folder for logs, checkpoints and results.json '
-                        '(default: the one in the config, else work_dirs/<config>)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override settings of the config: key=value, nested.key=value, list="[a,b]", list=a,b')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-                        help='job launcher; dist_train.sh and dist_test.sh set it')
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs, checkpoints and results.json (default: the one in the config, else work_dirs/<config>)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config: key=value, nested.key=value, list="[a,b]", list=a,b',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher; dist_train.sh and dist_test.sh set it',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
@@ -34,8 +46,9 @@ def build_runner(config: Config) -> Runner:
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
 
 
-def run_command(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser,
-                arguments: list[str] | None = None) -> None:
+def run_command(
+    main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser, arguments: list[str] | None = None
+) -> None:
     """Parse the command line, run ``main``, and show mistakes of the user in one line instead of a traceback.
 
     Args:

@@ -1,4 +1,5 @@
 """Loading configs with errors that help."""
+
 import difflib
 from collections.abc import Iterable
 from pathlib import Path

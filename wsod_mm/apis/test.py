@@ -1,4 +1,5 @@
 """Testing from the command line and from Python."""
+
 import argparse
 from copy import deepcopy
 from pathlib import Path
@@ -12,9 +13,17 @@ from wsod_mm.apis.config import UsageError, default_work_dir, load_config
 __all__ = ['main', 'prepare_test', 'use_test_time_augmentation']
 
 
-def prepare_test(config: Config, checkpoint: str, work_dir: str, tta: bool = False, out: str | None = None,
-                 show: bool = False, show_dir: str | None = None, wait_time: float = 2.0,
-                 launcher: str = 'none') -> Runner:
+def prepare_test(
+    config: Config,
+    checkpoint: str,
+    work_dir: str,
+    tta: bool = False,
+    out: str | None = None,
+    show: bool = False,
+    show_dir: str | None = None,
+    wait_time: float = 2.0,
+    launcher: str = 'none',
+) -> Runner:
     """Build a runner that is ready to test.
 
     Args:
@@ -47,6 +56,7 @@ def prepare_test(config: Config, checkpoint: str, work_dir: str, tta: bool = Fal
     runner = build_runner(config)
     if out is not None:
         from mmdet.evaluation import DumpDetResults
+
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
     return runner
 
@@ -62,8 +72,9 @@ def use_test_time_augmentation(config: Config) -> None:
     """
     missing = [key for key in ('tta_model', 'tta_pipeline') if key not in config]
     if missing:
-        raise UsageError(f'--tta needs {" and ".join(missing)} in the config; '
-                         'the bases in configs/_base_/tta define them')
+        raise UsageError(
+            f'--tta needs {" and ".join(missing)} in the config; the bases in configs/_base_/tta define them'
+        )
     config.model = ConfigDict(**deepcopy(config.tta_model), module=config.model)
     dataset = config.test_dataloader.dataset
     while 'dataset' in dataset:
@@ -84,8 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description='Test a model and evaluate it.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--tta', action='store_true',
-                        help='test-time augmentation (tta_model, tta_pipeline of the config)')
+    parser.add_argument(
+        '--tta', action='store_true', help='test-time augmentation (tta_model, tta_pipeline of the config)'
+    )
     parser.add_argument('--out', help='write the predictions to this .pkl file')
     parser.add_argument('--show', action='store_true', help='show the predictions in windows')
     parser.add_argument('--show-dir', help='write painted images to <work-dir>/<time>/SHOW_DIR')
@@ -97,9 +109,17 @@ def _parser() -> argparse.ArgumentParser:
 def _test(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.cfg_options)
     work_dir = default_work_dir(config, arguments.work_dir, arguments.config)
-    runner = prepare_test(config, arguments.checkpoint, work_dir, tta=arguments.tta, out=arguments.out,
-                          show=arguments.show, show_dir=arguments.show_dir, wait_time=arguments.wait_time,
-                          launcher=arguments.launcher)
+    runner = prepare_test(
+        config,
+        arguments.checkpoint,
+        work_dir,
+        tta=arguments.tta,
+        out=arguments.out,
+        show=arguments.show,
+        show_dir=arguments.show_dir,
+        wait_time=arguments.wait_time,
+        launcher=arguments.launcher,
+    )
     runner.test()
 
 

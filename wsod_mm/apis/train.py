@@ -1,4 +1,5 @@
 """Training from the command line and from Python."""
+
 import argparse
 from pathlib import Path
 
@@ -12,8 +13,14 @@ from wsod_mm.utils.checkpoint_io import latest_checkpoint
 __all__ = ['main', 'prepare_training', 'set_resume']
 
 
-def prepare_training(config: Config, work_dir: str, resume: str | None = None, amp: bool = False,
-                     auto_scale_lr: bool = False, launcher: str = 'none') -> Runner:
+def prepare_training(
+    config: Config,
+    work_dir: str,
+    resume: str | None = None,
+    amp: bool = False,
+    auto_scale_lr: bool = False,
+    launcher: str = 'none',
+) -> Runner:
     """Build a runner that is ready to train.
 
     Args:
@@ -38,8 +45,10 @@ def prepare_training(config: Config, work_dir: str, resume: str | None = None, a
         config.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if auto_scale_lr:
         if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
-            raise UsageError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config: '
-                             'the batch size that its learning rate was chosen for')
+            raise UsageError(
+                '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config: '
+                'the batch size that its learning rate was chosen for'
+            )
         config.auto_scale_lr.enable = True
     set_resume(config, resume)
     return build_runner(config)
@@ -66,16 +75,22 @@ def set_resume(config: Config, resume: str | None) -> None:
         config.resume = False
         return
     if '://' not in checkpoint and not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'checkpoint {checkpoint} does not exist; --resume without a path takes the '
-                                f'newest one of {config.work_dir}')
+        raise FileNotFoundError(
+            f'checkpoint {checkpoint} does not exist; --resume without a path takes the newest one of {config.work_dir}'
+        )
     config.resume, config.load_from = True, checkpoint
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description='Train a model.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-                        help='go on from this checkpoint; without a value, from the newest one of the work directory')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from this checkpoint; without a value, from the newest one of the work directory',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16 on the CPU)')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
     add_common_options(parser)
@@ -85,8 +100,14 @@ def _parser() -> argparse.ArgumentParser:
 def _train(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.cfg_options)
     work_dir = default_work_dir(config, arguments.work_dir, arguments.config)
-    runner = prepare_training(config, work_dir, resume=arguments.resume, amp=arguments.amp,
-                              auto_scale_lr=arguments.auto_scale_lr, launcher=arguments.launcher)
+    runner = prepare_training(
+        config,
+        work_dir,
+        resume=arguments.resume,
+        amp=arguments.amp,
+        auto_scale_lr=arguments.auto_scale_lr,
+        launcher=arguments.launcher,
+    )
     runner.train()
 
 

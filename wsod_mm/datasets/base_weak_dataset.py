@@ -133,11 +133,7 @@ class BaseWeakDataset(BaseDetDataset):
         if not self.test_mode:
             min_size = (self.filter_cfg or {}).get('min_size', 0)
             kept = [info for info in kept if self.keep_background or info.get('image_labels')]
-            kept = [
-                info
-                for info in kept
-                if min(info.get('height', min_size), info.get('width', min_size)) >= min_size
-            ]
+            kept = [info for info in kept if min(info.get('height', min_size), info.get('width', min_size)) >= min_size]
             if self.data_list and not kept:
                 raise ValueError(
                     f'{self.ann_file or self.data_root}: none of the {len(self.data_list)} images '
@@ -207,9 +203,7 @@ class BaseWeakDataset(BaseDetDataset):
             )
         doubles = [name for name, count in Counter(self.classes).items() if count > 1]
         if doubles:
-            raise ValueError(
-                f'metainfo classes hold {doubles} more than once; give every class once'
-            )
+            raise ValueError(f'metainfo classes hold {doubles} more than once; give every class once')
         self._class_index = {name: i for i, name in enumerate(self.classes)}
 
     def _check_records(self, records: list[WeakRecord]) -> None:

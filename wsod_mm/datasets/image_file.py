@@ -31,13 +31,10 @@ def read_image_size(path: str | os.PathLike) -> tuple[int, int]:
         with Image.open(path) as image:
             width, height = image.size
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f'no image file {path}; correct the list of images or data_root'
-        ) from None
+        raise FileNotFoundError(f'no image file {path}; correct the list of images or data_root') from None
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(
-            f'{path} has no readable image header ({error}); get the file again or take it out of '
-            'the list'
+            f'{path} has no readable image header ({error}); get the file again or take it out of the list'
         ) from error
     return height, width
 

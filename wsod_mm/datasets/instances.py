@@ -45,9 +45,7 @@ def instances_of(
             if inside is None:
                 continue
             bbox = inside
-        instances.append(
-            dict(bbox=bbox, bbox_label=class_index[box.name], ignore_flag=int(box.difficult))
-        )
+        instances.append(dict(bbox=bbox, bbox_label=class_index[box.name], ignore_flag=int(box.difficult)))
     return instances
 
 

@@ -27,9 +27,7 @@ class ProposalSource:
         self.max_outside = max_outside
 
     @classmethod
-    def open(
-        cls, files: str | os.PathLike | Sequence[str], data_root: str | None = None
-    ) -> 'ProposalSource':
+    def open(cls, files: str | os.PathLike | Sequence[str], data_root: str | None = None) -> 'ProposalSource':
         """Open files given as in a config.
 
         Args:
@@ -41,9 +39,7 @@ class ProposalSource:
             ProposalFileError: If a file is no proposal store.
         """
         names = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-        return cls(
-            [ProposalStore.load(_locate(Path(name), Path(data_root or '.'))) for name in names]
-        )
+        return cls([ProposalStore.load(_locate(Path(name), Path(data_root or '.'))) for name in names])
 
     def get(self, img_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Boxes float32 [R, 4] and scores float32 [R] of an image, copies.
@@ -67,9 +63,7 @@ class ProposalSource:
             ProposalFileError: Otherwise; the message names images, file and command.
         """
         names = ', '.join(store.source for store in self.stores)
-        missing = [
-            i['img_id'] for i in infos if not any(i['img_id'] in store for store in self.stores)
-        ]
+        missing = [i['img_id'] for i in infos if not any(i['img_id'] in store for store in self.stores)]
         if missing:
             shown = ', '.join(repr(i) for i in missing[:5])
             have = ', '.join(repr(i) for i in self.stores[0].ids[:3])
@@ -87,11 +81,7 @@ class ProposalSource:
         for info in picked:
             boxes = self.get(info['img_id'])[0]
             # a pixel of slack: 1-based boxes that nobody shifted are another, milder matter
-            far = (
-                (boxes[:, :2] < -1).any(1)
-                | (boxes[:, 2] > info['width'])
-                | (boxes[:, 3] > info['height'])
-            )
+            far = (boxes[:, :2] < -1).any(1) | (boxes[:, 2] > info['width']) | (boxes[:, 3] > info['height'])
             far |= (boxes[:, 2:] < boxes[:, :2]).any(1)
             outside, total = outside + int(far.sum()), total + len(boxes)
             worst = max(worst, (float(far.mean()) if len(far) else 0.0, info['img_id']))

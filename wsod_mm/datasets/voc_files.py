@@ -26,11 +26,7 @@ def read_image_set(path: str | os.PathLike) -> list[str]:
     if not path.is_file():
         there = sorted(p.stem for p in path.parent.glob('*.txt')) if path.parent.is_dir() else None
         sets = [name for name in there if '_' not in name] if there else there
-        found = (
-            f'{path.parent} does not exist'
-            if there is None
-            else f'{path.parent} has the sets {sets or there}'
-        )
+        found = f'{path.parent} does not exist' if there is None else f'{path.parent} has the sets {sets or there}'
         raise FileNotFoundError(f'no image set {path}: {found}; correct ann_file or data_root')
     return [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
 
@@ -57,10 +53,7 @@ def read_class_list(path: str | os.PathLike) -> dict[str, int]:
         if not parts:
             continue
         if len(parts) != 2 or parts[1] not in ('1', '-1', '0', '+1'):
-            raise ValueError(
-                f'{path}:{number}: expected an image id and 1, -1 or 0, found {line!r}; correct '
-                'the line'
-            )
+            raise ValueError(f'{path}:{number}: expected an image id and 1, -1 or 0, found {line!r}; correct the line')
         labels[parts[0]] = int(parts[1])
     return labels
 
@@ -100,24 +93,18 @@ def read_voc_xml(path: str | os.PathLike, with_boxes: bool) -> tuple[int, int, l
         bbox = (0.0, 0.0, 0.0, 0.0)
         if with_boxes:
             # the devkit counts pixels from 1
-            bbox = tuple(
-                _number(node, f'bndbox/{side}', path) - 1
-                for side in ('xmin', 'ymin', 'xmax', 'ymax')
-            )
+            bbox = tuple(_number(node, f'bndbox/{side}', path) - 1 for side in ('xmin', 'ymin', 'xmax', 'ymax'))
         objects.append(WeakBox(name, bbox, difficult))
     height, width = (max(0, int(value)) for value in size)
     return (height, width, objects) if height and width else (0, 0, objects)
 
 
-def _number(
-    node: ET.Element, tag: str, path: str | os.PathLike, default: float | None = None
-) -> float:
+def _number(node: ET.Element, tag: str, path: str | os.PathLike, default: float | None = None) -> float:
     text = node.findtext(tag)
     if text is None or not text.strip():
         if default is None:
             raise ValueError(
-                f'{path}: <{tag}> is missing in object {node.findtext("name")!r}; add it or remove '
-                'the object'
+                f'{path}: <{tag}> is missing in object {node.findtext("name")!r}; add it or remove the object'
             )
         return default
     try:

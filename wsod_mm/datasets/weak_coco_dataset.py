@@ -45,13 +45,9 @@ class WeakCocoDataset(BaseWeakDataset):
         for annotation in data['annotations']:
             objects[annotation['image_id']].append(annotation)
         prefix = Path(self.data_prefix.get('img', self.data_prefix.get('img_path', '')))
-        return [
-            self._record(image, objects[image['id']], names, prefix) for image in data['images']
-        ]
+        return [self._record(image, objects[image['id']], names, prefix) for image in data['images']]
 
-    def _record(
-        self, image: dict, annotations: list[dict], names: dict[int, str], prefix: Path
-    ) -> WeakRecord:
+    def _record(self, image: dict, annotations: list[dict], names: dict[int, str], prefix: Path) -> WeakRecord:
         record = WeakRecord(
             str(image['id']),
             str(prefix / image['file_name']),
@@ -92,8 +88,7 @@ class WeakCocoDataset(BaseWeakDataset):
         if not path.is_file():
             there = sorted(p.name for p in path.parent.glob('*.json'))[:10]
             raise FileNotFoundError(
-                f'no annotation file {path}; {path.parent} has {there}; correct ann_file or '
-                'data_root'
+                f'no annotation file {path}; {path.parent} has {there}; correct ann_file or data_root'
             )
         try:
             data = json.loads(path.read_text(encoding='utf-8'))

@@ -67,30 +67,21 @@ class WeakCSVDataset(BaseWeakDataset):
         path = Path(self.ann_file)
         if not path.is_file():
             there = sorted(p.name for p in path.parent.glob('*.csv'))[:10]
-            raise FileNotFoundError(
-                f'no label file {path}; {path.parent} has {there}; correct ann_file or data_root'
-            )
+            raise FileNotFoundError(f'no label file {path}; {path.parent} has {there}; correct ann_file or data_root')
         with open(path, newline='', encoding='utf-8-sig') as handle:
             reader = csv.DictReader(handle, delimiter=self.delimiter, skipinitialspace=True)
             self._check_columns(reader.fieldnames or [])
             return [self._record(row, f'{path}:{reader.line_num}') for row in reader]
 
     def _check_columns(self, found: list[str]) -> None:
-        labels = (
-            [self.label_column] if self.label_column else list(self._metainfo.get('classes', []))
-        )
+        labels = [self.label_column] if self.label_column else list(self._metainfo.get('classes', []))
         needed = [self.image_column, *labels]
         missing = [name for name in needed if name not in found]
         if missing:
-            hint = (
-                'set image_column, label_column or delimiter to what the file has, or correct its '
-                'header'
-            )
+            hint = 'set image_column, label_column or delimiter to what the file has, or correct its header'
             if self.label_column in missing and set(self._metainfo.get('classes', [])) & set(found):
                 hint = 'set label_column=None, since the classes have columns of their own'
-            raise ValueError(
-                f'{self.ann_file}: no column {missing}; needed {needed}, found {found}; {hint}'
-            )
+            raise ValueError(f'{self.ann_file}: no column {missing}; needed {needed}, found {found}; {hint}')
 
     def _record(self, row: dict[str, str | None], source: str) -> WeakRecord:
         if None in row or None in row.values():
@@ -100,13 +91,8 @@ class WeakCSVDataset(BaseWeakDataset):
             )
         name = row[self.image_column].strip()
         if not name:
-            raise ValueError(
-                f'{source}: column {self.image_column!r} is empty; give the image path or remove '
-                'the line'
-            )
-        prefix = (
-            self.data_prefix.get('img') or self.data_prefix.get('img_path') or self.data_root or ''
-        )
+            raise ValueError(f'{source}: column {self.image_column!r} is empty; give the image path or remove the line')
+        prefix = self.data_prefix.get('img') or self.data_prefix.get('img_path') or self.data_root or ''
         record = WeakRecord(
             (row.get(self.id_column) or '').strip() or Path(name).stem,
             str(Path(prefix) / name),
@@ -122,8 +108,7 @@ class WeakCSVDataset(BaseWeakDataset):
             value = row[label].strip().lower()
             if value not in _YES | _NO | _UNSURE:
                 raise ValueError(
-                    f'{source}: column {label!r} holds {row[label]!r}; use 1, 0 or -1, or nothing '
-                    'for not known'
+                    f'{source}: column {label!r} holds {row[label]!r}; use 1, 0 or -1, or nothing for not known'
                 )
             if value in _YES:
                 record.labels.add(label)
@@ -137,9 +122,7 @@ class WeakCSVDataset(BaseWeakDataset):
         try:
             return max(0, int(float(value)))
         except ValueError:
-            raise ValueError(
-                f'{source}: {column} is {value!r}, not a number of pixels; correct it'
-            ) from None
+            raise ValueError(f'{source}: {column} is {value!r}, not a number of pixels; correct it') from None
 
     def _mend_duplicates(self) -> str:
         return f'write one line per image, or give unique ids in a column {self.id_column!r}'

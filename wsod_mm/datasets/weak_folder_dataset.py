@@ -49,16 +49,9 @@ class WeakFolderDataset(BaseWeakDataset):
         folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith('.'))
         names = [p.name for p in folders if p.name != self.background_folder]
         if not names:
-            raise ValueError(
-                f'{root} has no class folders; put the images of each class into a folder of its '
-                'own'
-            )
+            raise ValueError(f'{root} has no class folders; put the images of each class into a folder of its own')
         self._metainfo.setdefault('classes', tuple(names))
-        absent = [
-            n
-            for n in (*self.classes, self.background_folder)
-            if n and n not in {p.name for p in folders}
-        ]
+        absent = [n for n in (*self.classes, self.background_folder) if n and n not in {p.name for p in folders}]
         if absent:
             raise ValueError(
                 f'{root} has no folder {absent[0]!r}, only {names[:20]}; make it, or correct '
@@ -74,21 +67,12 @@ class WeakFolderDataset(BaseWeakDataset):
             if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.')
         )
         if not files:
-            raise ValueError(
-                f'{folder} has no images ({", ".join(IMAGE_SUFFIXES)}); add some, or remove the '
-                'folder'
-            )
+            raise ValueError(f'{folder} has no images ({", ".join(IMAGE_SUFFIXES)}); add some, or remove the folder')
         labels = set() if folder.name == self.background_folder else {folder.name}
-        return [
-            WeakRecord(self._id(file, root), str(file), str(file), set(labels)) for file in files
-        ]
+        return [WeakRecord(self._id(file, root), str(file), str(file), set(labels)) for file in files]
 
     def _id(self, file: Path, root: Path) -> str:
-        return (
-            file.stem
-            if self.id_from == 'stem'
-            else file.relative_to(root).with_suffix('').as_posix()
-        )
+        return file.stem if self.id_from == 'stem' else file.relative_to(root).with_suffix('').as_posix()
 
     def _mend_duplicates(self) -> str:
         return "rename one, or set id_from='path'"

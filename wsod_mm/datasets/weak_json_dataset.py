@@ -50,19 +50,13 @@ class WeakJSONDataset(BaseWeakDataset):
         source = f'{self.ann_file}, entry {number}'
         if not isinstance(entry, dict) or 'img_path' not in entry or 'labels' not in entry:
             found = f'keys {sorted(entry)}' if isinstance(entry, dict) else repr(entry)[:60]
-            raise ValueError(
-                f'{source} has {found}; every entry needs "img_path" and "labels": {_SHAPE}'
-            )
+            raise ValueError(f'{source} has {found}; every entry needs "img_path" and "labels": {_SHAPE}')
         for key in ('labels', 'difficult'):
             value = entry.get(key, [])
             if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-                raise ValueError(
-                    f'{source}: "{key}" is {value!r}; give a list of class names, [] for none'
-                )
+                raise ValueError(f'{source}: "{key}" is {value!r}; give a list of class names, [] for none')
         name = str(entry['img_path'])
-        prefix = (
-            self.data_prefix.get('img') or self.data_prefix.get('img_path') or self.data_root or ''
-        )
+        prefix = self.data_prefix.get('img') or self.data_prefix.get('img_path') or self.data_root or ''
         record = WeakRecord(
             str(entry.get('img_id', Path(name).stem)),
             str(Path(prefix) / name),
@@ -79,27 +73,18 @@ class WeakJSONDataset(BaseWeakDataset):
     @staticmethod
     def _box(instance: Any, source: str) -> WeakBox:
         bbox = instance.get('bbox') if isinstance(instance, dict) else None
-        numbers = (
-            isinstance(bbox, list)
-            and len(bbox) == 4
-            and all(isinstance(v, (int, float)) for v in bbox)
-        )
+        numbers = isinstance(bbox, list) and len(bbox) == 4 and all(isinstance(v, (int, float)) for v in bbox)
         if not numbers or not isinstance(instance.get('label'), str):
             raise ValueError(
-                f'{source}: instance {instance!r} needs "bbox": [x1, y1, x2, y2] and "label": a '
-                'class name'
+                f'{source}: instance {instance!r} needs "bbox": [x1, y1, x2, y2] and "label": a class name'
             )
-        return WeakBox(
-            instance['label'], tuple(map(float, bbox)), bool(instance.get('difficult', False))
-        )
+        return WeakBox(instance['label'], tuple(map(float, bbox)), bool(instance.get('difficult', False)))
 
     def _read(self) -> Any:
         path = Path(self.ann_file)
         if not path.is_file():
             there = sorted(p.name for p in path.parent.glob('*.json'))[:10]
-            raise FileNotFoundError(
-                f'no label file {path}; {path.parent} has {there}; correct ann_file or data_root'
-            )
+            raise FileNotFoundError(f'no label file {path}; {path.parent} has {there}; correct ann_file or data_root')
         try:
             return json.loads(path.read_text(encoding='utf-8'))
         except json.JSONDecodeError as error:

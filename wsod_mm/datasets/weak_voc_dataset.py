@@ -36,9 +36,7 @@ class WeakVOCDataset(BaseWeakDataset):
 
     METAINFO = dict(VOCDataset.METAINFO)
 
-    def __init__(
-        self, ann_file: str, label_source: str = 'xml', img_suffix: str = '.jpg', **kwargs: Any
-    ) -> None:
+    def __init__(self, ann_file: str, label_source: str = 'xml', img_suffix: str = '.jpg', **kwargs: Any) -> None:
         require_one_of('label_source', label_source, ('xml', 'imagesets', 'none'))
         self.label_source = label_source
         self.img_suffix = img_suffix

@@ -1,4 +1,5 @@
 """Box arithmetic in the convention of the WSOD papers: inclusive, 0-based pixel corners (width = x2 - x1 + 1)."""
+
 import torch
 from torch import Tensor
 

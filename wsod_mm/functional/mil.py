@@ -1,4 +1,5 @@
 """Two-stream multiple-instance learning (WSDDN): scores of proposals and of images, and the image-level loss."""
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,7 +26,8 @@ def wsddn_scores(cls_logits: Tensor, det_logits: Tensor) -> Tensor:
     if cls_logits.shape != det_logits.shape:
         raise ValueError(
             f'both WSDDN streams need one shape [R, C], got cls_logits {tuple(cls_logits.shape)} and '
-            f'det_logits {tuple(det_logits.shape)}')
+            f'det_logits {tuple(det_logits.shape)}'
+        )
     return cls_logits.float().softmax(dim=1) * det_logits.float().softmax(dim=0)
 
 

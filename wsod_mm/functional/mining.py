@@ -1,4 +1,5 @@
 """Mining: which proposals are believed to be objects, given scores and image labels."""
+
 from typing import NamedTuple
 
 import torch
@@ -48,7 +49,8 @@ def top1_seeds(boxes: Tensor, scores: Tensor, labels: Tensor, eps: float = 1e-9)
     if boxes.shape[0] == 0 or boxes.shape[0] != scores.shape[0] or scores.shape[1] != labels.shape[0]:
         raise ValueError(
             f'mining needs R >= 1 boxes [R, 4], scores [R, C] and labels [C], got {tuple(boxes.shape)}, '
-            f'{tuple(scores.shape)} and {tuple(labels.shape)}')
+            f'{tuple(scores.shape)} and {tuple(labels.shape)}'
+        )
     scores = scores.float().clamp(eps, 1 - eps)
     valid = labels > 0
     rows = torch.arange(boxes.shape[0], device=boxes.device)
@@ -67,4 +69,5 @@ def top1_seeds(boxes: Tensor, scores: Tensor, labels: Tensor, eps: float = 1e-9)
         labels=torch.arange(1, scores.shape[1] + 1, device=boxes.device),
         scores=torch.stack(values),
         indices=indices,
-        valid=valid)
+        valid=valid,
+    )

@@ -24,9 +24,7 @@ MIN_SIZE_RULES = ('inclusive', 'pcl', 'casd')
 ORDERS = ('file', 'score', 'random')
 
 
-def resize_factor(
-    height: int, width: int, short_side: float, max_size: float | None = None
-) -> float:
+def resize_factor(height: int, width: int, short_side: float, max_size: float | None = None) -> float:
     """Factor that brings the short side to ``short_side`` unless the long side would pass
     ``max_size``.
 
@@ -48,10 +46,7 @@ def resize_factor(
     Source: public code of Fast R-CNN and its descendants (OICR, PCL, CL-WSOD), specs "Image prep".
     """
     if min(height, width) <= 0 or short_side <= 0 or (max_size is not None and max_size <= 0):
-        raise ValueError(
-            f'lengths must be positive: image {height}x{width}, short side '
-            f'{short_side}, cap {max_size}'
-        )
+        raise ValueError(f'lengths must be positive: image {height}x{width}, short side {short_side}, cap {max_size}')
     factor = short_side / min(height, width)
     if max_size is not None and np.round(factor * max(height, width)) > max_size:
         factor = max_size / max(height, width)
@@ -205,8 +200,6 @@ def project_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     x1, y1, x2, y2 = np.asarray(boxes, dtype=np.float64).T
     corners = np.stack([[x1, y1], [x2, y1], [x1, y2], [x2, y2]])  # [4, 2, R]
     ones = np.ones_like(corners[:, :1])
-    mapped = np.asarray(matrix, dtype=np.float64) @ np.concatenate(
-        [corners, ones], axis=1
-    )  # [4, 3, R]
+    mapped = np.asarray(matrix, dtype=np.float64) @ np.concatenate([corners, ones], axis=1)  # [4, 3, R]
     points = mapped[:, :2] / mapped[:, 2:]
     return np.concatenate([points.min(axis=0), points.max(axis=0)]).T

@@ -1,4 +1,5 @@
 """Refinement: labels and weights for all proposals from a few seeds, and the losses on them."""
+
 from typing import NamedTuple
 
 import torch
@@ -45,8 +46,7 @@ def assign_seeds(boxes: Tensor, seeds: Seeds, fg_iou: float = 0.5, ignore_iou: f
     max_ious, nearest = ious.max(dim=1).values, ious.argmax(dim=1)
     foreground = max_ious >= fg_iou
     labels = torch.where(foreground, seeds.labels[nearest], torch.zeros_like(nearest))
-    weights = torch.where(
-        (max_ious >= ignore_iou) & (max_ious >= 0), seeds.scores[nearest], torch.zeros_like(max_ious))
+    weights = torch.where((max_ious >= ignore_iou) & (max_ious >= 0), seeds.scores[nearest], torch.zeros_like(max_ious))
     seed_index = torch.where(foreground, nearest, torch.full_like(nearest, -1))
     return Assignment(labels, weights, seed_index, max_ious.clamp(min=0))
 

@@ -1,4 +1,5 @@
 """Box regression on pseudo ground truth, with inclusive corners."""
+
 import torch
 from torch import Tensor
 

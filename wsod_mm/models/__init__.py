@@ -1,4 +1,5 @@
 """Everything that is built through the ``MODELS`` registry; importing this package registers it."""
+
 from . import (
     backbones,
     bbox_heads,
@@ -12,6 +13,13 @@ from . import (
 )
 
 __all__ = [
-    'backbones', 'bbox_heads', 'classifiers', 'losses', 'miners', 'roi_extractors', 'roi_heads', 'shared_heads',
+    'backbones',
+    'bbox_heads',
+    'classifiers',
+    'losses',
+    'miners',
+    'roi_extractors',
+    'roi_heads',
+    'shared_heads',
     'test_time_augs',
 ]

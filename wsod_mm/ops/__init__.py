@@ -1,4 +1,5 @@
 """ops."""
+
 from .rect_argmax import rect_argmax
 from .roi_bins import ROI_POOL_MODES, roi_bins
 from .roi_pool import RoIMaxPool, roi_max_pool

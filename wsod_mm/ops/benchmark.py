@@ -85,9 +85,7 @@ def benchmark_roi_pool(
         ),
     }
     with torch.no_grad():
-        loop = _fastest(
-            lambda: roi_max_pool_loop(features, boxes, bins, 1 / stride, mode), 1, device
-        )
+        loop = _fastest(lambda: roi_max_pool_loop(features, boxes, bins, 1 / stride, mode), 1, device)
     result['loop forward ms'] = loop
     result['loop / forward'] = loop / result['forward ms']
     return result

@@ -43,9 +43,7 @@ def rect_argmax(
         return values, positions
     rows, cols = (y2 - y1).clamp(min=1), (x2 - x1).clamp(min=1)
     row_levels, col_levels = _levels(rows, height), _levels(cols, width)
-    corners = _table_rows(
-        image, y1, x1, rows, cols, (number, height, width), row_levels, col_levels
-    )
+    corners = _table_rows(image, y1, x1, rows, cols, (number, height, width), row_levels, col_levels)
 
     cells = number * height * width
     table_rows = row_levels * col_levels * cells
@@ -61,9 +59,7 @@ def rect_argmax(
             for corner in corners[1:]:
                 best = torch.maximum(best, table.index_select(0, corner[part]))
             values[part, begin : begin + channel_step] = _decode_values(best, ranks)
-            positions[part, begin : begin + channel_step] = (height * width - 1) - (
-                best & _LOW
-            ).int()
+            positions[part, begin : begin + channel_step] = (height * width - 1) - (best & _LOW).int()
     return values, positions
 
 
@@ -138,9 +134,7 @@ def _encode(chunk: Tensor) -> tuple[Tensor, Tensor | None]:
         )  # two's complement order of the floats
     else:
         ranks, order = torch.unique(chunk + 0.0, return_inverse=True)
-    reverse = torch.arange(height * width - 1, -1, -1, device=chunk.device).view(
-        1, height, width, 1
-    )
+    reverse = torch.arange(height * width - 1, -1, -1, device=chunk.device).view(1, height, width, 1)
     return (order.long() << 32) | reverse, ranks
 
 

@@ -44,17 +44,11 @@ def roi_bins(
         ValueError: ``mode`` is unknown or ``rois`` has another shape.
     """
     if mode not in ROI_POOL_MODES:
-        raise ValueError(
-            f'unknown RoI pooling mode {mode!r}; choose one of {", ".join(ROI_POOL_MODES)}'
-        )
+        raise ValueError(f'unknown RoI pooling mode {mode!r}; choose one of {", ".join(ROI_POOL_MODES)}')
     if rois.dim() != 2 or rois.size(1) != 5:
-        raise ValueError(
-            f'rois must be [R, 5] (image index, x1, y1, x2, y2), got {tuple(rois.shape)}'
-        )
+        raise ValueError(f'rois must be [R, 5] (image index, x1, y1, x2, y2), got {tuple(rois.shape)}')
     boxes = rois[:, 1:].float()
-    edges = {'mmcv': _mmcv_edges, 'torchvision': _torchvision_edges, 'truncate': _truncate_edges}[
-        mode
-    ]
+    edges = {'mmcv': _mmcv_edges, 'torchvision': _torchvision_edges, 'truncate': _truncate_edges}[mode]
     x1, x2, width_ok = edges(boxes[:, 0], boxes[:, 2], output_size[1], spatial_scale)
     y1, y2, height_ok = edges(boxes[:, 1], boxes[:, 3], output_size[0], spatial_scale)
     if mode == 'mmcv':  # the kernel skips the whole RoI when one side is not positive
@@ -69,9 +63,7 @@ def roi_bins(
     )
 
 
-def _mmcv_edges(
-    low: Tensor, high: Tensor, bins: int, scale: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def _mmcv_edges(low: Tensor, high: Tensor, bins: int, scale: float) -> tuple[Tensor, Tensor, Tensor]:
     start = low * scale
     size = (high + 1) * scale - start
     step = (size / bins).double()[:, None]
@@ -83,9 +75,7 @@ def _mmcv_edges(
     return first, last, size > 0
 
 
-def _torchvision_edges(
-    low: Tensor, high: Tensor, bins: int, scale: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def _torchvision_edges(low: Tensor, high: Tensor, bins: int, scale: float) -> tuple[Tensor, Tensor, Tensor]:
     start, end = _round_half_away(low * scale), _round_half_away(high * scale)
     size = (end - start + 1).clamp(min=1)
     step = (size / bins)[:, None]
@@ -97,9 +87,7 @@ def _torchvision_edges(
     )
 
 
-def _truncate_edges(
-    low: Tensor, high: Tensor, bins: int, scale: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def _truncate_edges(low: Tensor, high: Tensor, bins: int, scale: float) -> tuple[Tensor, Tensor, Tensor]:
     start, end = (low * scale).trunc().long(), (high * scale).trunc().long()
     size = (end - start + 1).clamp(min=1)
     index = torch.arange(bins, device=low.device)

@@ -51,15 +51,11 @@ def roi_max_pool(
     """
     size = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
     if mode not in ROI_POOL_MODES:
-        raise ValueError(
-            f'unknown RoI pooling mode {mode!r}; choose one of {", ".join(ROI_POOL_MODES)}'
-        )
+        raise ValueError(f'unknown RoI pooling mode {mode!r}; choose one of {", ".join(ROI_POOL_MODES)}')
     if features.dim() != 4:
         raise ValueError(f'features must be [N, C, H, W], got {tuple(features.shape)}')
     if rois.dim() != 2 or rois.size(1) != 5:
-        raise ValueError(
-            f'rois must be [R, 5] (image index, x1, y1, x2, y2), got {tuple(rois.shape)}'
-        )
+        raise ValueError(f'rois must be [R, 5] (image index, x1, y1, x2, y2), got {tuple(rois.shape)}')
     dtype = features.dtype
     with torch.autocast(features.device.type, enabled=False):
         exact = features if dtype == torch.float64 else features.float()
@@ -67,9 +63,7 @@ def roi_max_pool(
         if kernel is None:
             pooled = _RoIMaxPoolFunction.apply(exact, rois.detach(), size, spatial_scale, mode)
         else:
-            pooled = kernel(
-                exact.contiguous(), rois.detach().to(exact.dtype).contiguous(), size, spatial_scale
-            )
+            pooled = kernel(exact.contiguous(), rois.detach().to(exact.dtype).contiguous(), size, spatial_scale)
             if pooled.requires_grad:
                 # the kernel reads the gradient's memory as if it were contiguous
                 pooled.register_hook(torch.Tensor.contiguous)
@@ -90,18 +84,14 @@ class _RoIMaxPoolFunction(torch.autograd.Function):
     """The exact torch path; positions of the maxima are kept once per distinct bin."""
 
     @staticmethod
-    def forward(
-        ctx: Any, features: Tensor, rois: Tensor, size: tuple[int, int], scale: float, mode: str
-    ) -> Tensor:
+    def forward(ctx: Any, features: Tensor, rois: Tensor, size: tuple[int, int], scale: float, mode: str) -> Tensor:
         number, channels, height, width = features.shape
         bins = size[0] * size[1]
         y1, y2, x1, x2 = roi_bins(rois, size, (height, width), scale, mode)
         image = rois[:, 0].long()
         _check_images(image, number)
         rows, cols = (y1[:, :, None], y2[:, :, None]), (x1[:, None], x2[:, None])
-        rects = torch.stack([
-            part.expand(-1, *size) for part in (image[:, None, None], *rows, *cols)
-        ])
+        rects = torch.stack([part.expand(-1, *size) for part in (image[:, None, None], *rows, *cols)])
         rects, inverse = _distinct(rects.reshape(5, -1), number, height + 1, width + 1)
         values, positions = rect_argmax(features, *rects)
 
@@ -173,17 +163,11 @@ class RoIMaxPool(nn.Module):
         mode: Coordinate rule: ``'mmcv'``, ``'torchvision'`` or ``'truncate'``.
     """
 
-    def __init__(
-        self, output_size: int | tuple[int, int], spatial_scale: float = 1.0, mode: str = 'mmcv'
-    ) -> None:
+    def __init__(self, output_size: int | tuple[int, int], spatial_scale: float = 1.0, mode: str = 'mmcv') -> None:
         super().__init__()
         if mode not in ROI_POOL_MODES:
-            raise ValueError(
-                f'unknown RoI pooling mode {mode!r}; choose one of {", ".join(ROI_POOL_MODES)}'
-            )
-        self.output_size = (
-            (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
-        )
+            raise ValueError(f'unknown RoI pooling mode {mode!r}; choose one of {", ".join(ROI_POOL_MODES)}')
+        self.output_size = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
         self.spatial_scale = float(spatial_scale)
         self.mode = mode
 

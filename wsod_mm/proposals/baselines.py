@@ -16,9 +16,7 @@ def image_rng(image_id: str, seed: int = 0) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(image_id.encode()), seed])
 
 
-def random_proposals(
-    width: int, height: int, n: int, rng: np.random.Generator, min_side: int = 16
-) -> np.ndarray:
+def random_proposals(width: int, height: int, n: int, rng: np.random.Generator, min_side: int = 16) -> np.ndarray:
     """Boxes of log-uniform width and height at uniform positions, wholly inside the image.
 
     Sides are independent and log-uniform between ``min_side`` and the image side, so every octave

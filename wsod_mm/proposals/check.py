@@ -65,9 +65,7 @@ class CheckReport:
                 f' {self.duplicates} (clipped or dropped on loading)'
             ),
         ]
-        lines += (
-            [f'{self.extra} entries of other images (ignored on loading)'] if self.extra else []
-        )
+        lines += [f'{self.extra} entries of other images (ignored on loading)'] if self.extra else []
         lines += [f'WARNING: {text}' for text in self.warnings]
         lines += [f'ERROR: {text}' for text in self.errors] or ['OK']
         return '\n'.join(lines)
@@ -149,12 +147,10 @@ def _judge(
             f'no proposals for {len(report.missing)} of {report.images} images:'
             f' {names(report.missing)}. '
             f"Generate them ('tools/proposals.py generate' for this split) or convert the file that"
-            f" has them"
+            f' has them'
         )
     if report.unreadable:
-        report.errors.append(
-            f'{len(report.unreadable)} images cannot be read: {names(report.unreadable)}'
-        )
+        report.errors.append(f'{len(report.unreadable)} images cannot be read: {names(report.unreadable)}')
     if report.empty:
         report.errors.append(
             f'no usable box in {len(report.empty)} images: {names(report.empty)}. Generate them'
@@ -172,8 +168,7 @@ def _judge(
             f'{report.outside} of {report.boxes} boxes ({share:.1%}) leave their image, more than '
             f'{max_outside:.0%}: wrong column order, 1-based coordinates or other images. '
             + (
-                f'They would fit as {" or ".join(fits)}: convert the source again with that --order'
-                ' and --offset'
+                f'They would fit as {" or ".join(fits)}: convert the source again with that --order and --offset'
                 if fits
                 else 'No other order fits'
             )
@@ -184,11 +179,8 @@ def _judge(
             '1-based; convert the source again with --offset 1'
         )
     if report.boxes and report.duplicates > 0.2 * report.boxes:
-        report.warnings.append(
-            f'{report.duplicates} duplicates ({report.duplicates / report.boxes:.0%})'
-        )
+        report.warnings.append(f'{report.duplicates} duplicates ({report.duplicates / report.boxes:.0%})')
     if report.per_image[1] and report.per_image[1] < 50:
         report.warnings.append(
-            f'the median image has {report.per_image[1]} boxes; weakly supervised '
-            'detectors want hundreds'
+            f'the median image has {report.per_image[1]} boxes; weakly supervised detectors want hundreds'
         )

@@ -35,23 +35,11 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands; each sets ``run``, a function of the parsed arguments that returns an
     exit code."""
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    _generate_options(
-        _command(commands, 'generate', _generate, 'make proposals from the images alone')
-    )
-    _convert_options(
-        _command(commands, 'convert', _convert, 'turn a file of another program into ours')
-    )
-    _recall_options(
-        _command(commands, 'recall', _recall, 'how many annotated objects the boxes cover')
-    )
-    _check_options(
-        _command(
-            commands, 'check', _check, 'would a training run with this file fail? (exit code 1)'
-        )
-    )
-    export = _command(
-        commands, 'export', _export, "write MMDetection's proposal pickle for one split"
-    )
+    _generate_options(_command(commands, 'generate', _generate, 'make proposals from the images alone'))
+    _convert_options(_command(commands, 'convert', _convert, 'turn a file of another program into ours'))
+    _recall_options(_command(commands, 'recall', _recall, 'how many annotated objects the boxes cover'))
+    _check_options(_command(commands, 'check', _check, 'would a training run with this file fail? (exit code 1)'))
+    export = _command(commands, 'export', _export, "write MMDetection's proposal pickle for one split")
     export.add_argument('proposals', type=Path, help='store (.npz)')
     export.add_argument('--out', type=Path, required=True, help='pickle to write (.pkl)')
 
@@ -85,19 +73,12 @@ def _command(commands, name: str, run, about: str) -> argparse.ArgumentParser:
         metavar='DIR',
         help='VOC year folder, such as data/VOCdevkit/VOC2007',
     )
-    which.add_argument(
-        '--images', type=Path, metavar='DIR', help='folder of images, sub-folders included'
-    )
-    which.add_argument(
-        '--image-list', type=Path, metavar='FILE', help='text file, one image path per line'
-    )
+    which.add_argument('--images', type=Path, metavar='DIR', help='folder of images, sub-folders included')
+    which.add_argument('--image-list', type=Path, metavar='FILE', help='text file, one image path per line')
     which.add_argument('--config', type=Path, metavar='FILE', help='config whose dataset to use')
     group.add_argument(
         '--split',
-        help=(
-            'VOC: train, val, trainval, test (default trainval); config: train, val, test '
-            '(default train)'
-        ),
+        help=('VOC: train, val, trainval, test (default trainval); config: train, val, test (default train)'),
     )
     group.add_argument(
         '--image-root',
@@ -125,10 +106,7 @@ def _generate_options(parser: argparse.ArgumentParser) -> None:
         '--long-side',
         type=int,
         default=0,
-        help=(
-            'search at this longer side (0: full size); 400 loses no recall on 500 px images at'
-            ' half the cost'
-        ),
+        help=('search at this longer side (0: full size); 400 loses no recall on 500 px images at half the cost'),
     )
     parser.add_argument(
         '--min-side',
@@ -136,29 +114,19 @@ def _generate_options(parser: argparse.ArgumentParser) -> None:
         default=default.min_side,
         help='drop boxes with a smaller side, in pixels',
     )
-    parser.add_argument(
-        '--max-num', type=int, default=None, help='keep the first so many per image (default: all)'
-    )
+    parser.add_argument('--max-num', type=int, default=None, help='keep the first so many per image (default: all)')
     parser.add_argument(
         '--order',
         choices=('large-first', 'search'),
         default=default.order,
         help="large-first: OpenCV's ranking reversed, so that a cap keeps whole objects",
     )
-    parser.add_argument(
-        '--base-k', type=int, default=default.base_k, help='smallest segmentation scale'
-    )
-    parser.add_argument(
-        '--inc-k', type=int, default=default.inc_k, help='step of the segmentation scale'
-    )
+    parser.add_argument('--base-k', type=int, default=default.base_k, help='smallest segmentation scale')
+    parser.add_argument('--inc-k', type=int, default=default.inc_k, help='step of the segmentation scale')
     parser.add_argument('--sigma', type=float, default=default.sigma, help='smoothing in pixels')
     parser.add_argument('--seed', type=int, default=default.seed)
-    parser.add_argument(
-        '--workers', type=int, default=None, help='processes (default: one per core)'
-    )
-    parser.add_argument(
-        '--chunk-size', type=int, default=4, help='images per unit of work that a kill can lose'
-    )
+    parser.add_argument('--workers', type=int, default=None, help='processes (default: one per core)')
+    parser.add_argument('--chunk-size', type=int, default=4, help='images per unit of work that a kill can lose')
     parser.add_argument(
         '--restart',
         action='store_true',
@@ -195,12 +163,8 @@ def _convert_options(parser: argparse.ArgumentParser) -> None:
     about = '; '.join(f'{name}: {spec.about}' for name, spec in FORMATS.items())
     parser.add_argument('inputs', type=Path, nargs='+', help='file or folder; several are joined')
     parser.add_argument('--out', type=Path, required=True, help='store to write (.npz)')
-    parser.add_argument(
-        '--format', choices=('auto', *FORMATS), default='auto', help=about.replace('%', '%%')
-    )
-    parser.add_argument(
-        '--order', choices=ORDERS, default=None, help="columns, when not the format's own"
-    )
+    parser.add_argument('--format', choices=('auto', *FORMATS), default='auto', help=about.replace('%', '%%'))
+    parser.add_argument('--order', choices=ORDERS, default=None, help="columns, when not the format's own")
     parser.add_argument(
         '--offset',
         type=int,
@@ -214,9 +178,7 @@ def _convert_options(parser: argparse.ArgumentParser) -> None:
         default=0.01,
         help='tolerated share of boxes outside their image',
     )
-    parser.add_argument(
-        '--allow-missing', action='store_true', help='accept images without proposals'
-    )
+    parser.add_argument('--allow-missing', action='store_true', help='accept images without proposals')
 
 
 def _convert(args: argparse.Namespace) -> int:
@@ -242,20 +204,12 @@ def _recall_options(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         help='store (.npz); the first is the subject, others are compared',
     )
-    parser.add_argument(
-        '--ks', type=int, nargs='+', default=list(RECALL_KS), help='numbers of boxes'
-    )
-    parser.add_argument(
-        '--ious', type=float, nargs='+', default=list(RECALL_IOUS), help='IoU thresholds'
-    )
+    parser.add_argument('--ks', type=int, nargs='+', default=list(RECALL_KS), help='numbers of boxes')
+    parser.add_argument('--ious', type=float, nargs='+', default=list(RECALL_IOUS), help='IoU thresholds')
     parser.add_argument('--difficult', action='store_true', help='count difficult objects too')
-    parser.add_argument(
-        '--order', choices=('file', 'score'), default='file', help='what "the first k" means'
-    )
+    parser.add_argument('--order', choices=('file', 'score'), default='file', help='what "the first k" means')
     parser.add_argument('--classes', nargs='+', default=None, help='count only these classes')
-    parser.add_argument(
-        '--chance', action='store_true', help='also measure as many random boxes per image'
-    )
+    parser.add_argument('--chance', action='store_true', help='also measure as many random boxes per image')
     parser.add_argument('--out', type=Path, default=None, help='JSON to write')
     parser.add_argument('--plot', type=Path, default=None, help='picture to write (.png)')
 
@@ -264,14 +218,10 @@ def _recall(args: argparse.Namespace) -> int:
     source = image_source(args)
     stores = {path.stem: ProposalStore.load(path) for path in args.proposals}
     if len(stores) != len(args.proposals):
-        raise ProposalFileError(
-            'give files with different names: the name is the label of the curve'
-        )
+        raise ProposalFileError('give files with different names: the name is the label of the curve')
     if args.chance:
         subject = next(iter(stores.values()))
-        stores['random'] = random_store(
-            source, lambda image_id: len(subject.get(image_id, copy=False)[0])
-        )
+        stores['random'] = random_store(source, lambda image_id: len(subject.get(image_id, copy=False)[0]))
     curves = {
         label: proposal_recall(
             store,

@@ -81,9 +81,7 @@ def generate_proposals(
     if out.suffix != '.npz':
         raise ProposalFileError(f'proposals are written to an .npz file, got {out}')
     if chunk_size < 1 or (workers is not None and workers < 1):
-        raise ProposalFileError(
-            f'chunk_size and workers must be at least 1, got {chunk_size} and {workers}'
-        )
+        raise ProposalFileError(f'chunk_size and workers must be at least 1, got {chunk_size} and {workers}')
     ids = source.ids
     meta = {
         'generator': options.as_dict(),
@@ -109,9 +107,7 @@ def generate_proposals(
         restart,
     )
     chunks = [source[i : i + chunk_size] for i in range(0, len(source), chunk_size)]
-    todo = [
-        c for c, entries in enumerate(chunks) if parts.get(c, [e.image_id for e in entries]) is None
-    ]
+    todo = [c for c, entries in enumerate(chunks) if parts.get(c, [e.image_id for e in entries]) is None]
     with tqdm(
         total=len(source),
         initial=len(source) - sum(len(chunks[c]) for c in todo),
@@ -183,17 +179,14 @@ def _work(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _assemble(
-    parts: PartsFolder, chunks: Sequence[list[ImageEntry]], meta: dict, out: Path
-) -> ProposalStore:
+def _assemble(parts: PartsFolder, chunks: Sequence[list[ImageEntry]], meta: dict, out: Path) -> ProposalStore:
     proposals = {}
     for chunk, entries in enumerate(chunks):
         ids = [entry.image_id for entry in entries]
         part = parts.get(chunk, ids)
         if part is None:
             raise ProposalFileError(
-                f'{parts.path(chunk)} was removed or damaged while the job ran; run the same'
-                ' command again'
+                f'{parts.path(chunk)} was removed or damaged while the job ran; run the same command again'
             )
         proposals.update((image_id, part.get(image_id, copy=False)) for image_id in ids)
     store = ProposalStore.from_dict(proposals, meta)

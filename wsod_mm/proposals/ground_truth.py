@@ -40,15 +40,11 @@ def read_voc_boxes(path: str | os.PathLike) -> GroundTruth:
     for item in root.iterfind('object'):
         name, corner = item.findtext('name'), item.find('bndbox')
         try:
-            boxes.append(
-                [float(corner.findtext(key)) - 1 for key in ('xmin', 'ymin', 'xmax', 'ymax')]
-            )
+            boxes.append([float(corner.findtext(key)) - 1 for key in ('xmin', 'ymin', 'xmax', 'ymax')])
         except (AttributeError, TypeError, ValueError) as error:
             raise ProposalFileError(
                 f'{path}: object {name!r} has no complete bndbox (xmin, ymin, xmax, ymax)'
             ) from error
         names.append(str(name).strip())
         difficult.append((item.findtext('difficult') or '0').strip() == '1')
-    return GroundTruth(
-        np.array(boxes, np.float32).reshape(-1, 4), tuple(names), np.array(difficult, bool)
-    )
+    return GroundTruth(np.array(boxes, np.float32).reshape(-1, 4), tuple(names), np.array(difficult, bool))

@@ -43,8 +43,7 @@ class ImageEntry:
                 turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
             raise ProposalFileError(
-                f'cannot read the image {self.path} ({error}); put the file back or take it off the'
-                ' list'
+                f'cannot read the image {self.path} ({error}); put the file back or take it off the list'
             ) from error
         return (height, width) if turned else (width, height)
 
@@ -93,25 +92,17 @@ class ImageSource(Sequence):
         folder = Path(folder)
         if not folder.is_dir():
             raise ProposalFileError(f'no such image folder: {folder}')
-        files = sorted(
-            p
-            for p in folder.rglob('*')
-            if p.suffix.lower() in _ENDINGS and not p.name.startswith('.')
-        )
+        files = sorted(p for p in folder.rglob('*') if p.suffix.lower() in _ENDINGS and not p.name.startswith('.'))
         return cls((ImageEntry(p.stem, p) for p in files), str(folder))
 
     @classmethod
-    def from_list(
-        cls, list_file: str | os.PathLike, root: str | os.PathLike | None = None
-    ) -> 'ImageSource':
+    def from_list(cls, list_file: str | os.PathLike, root: str | os.PathLike | None = None) -> 'ImageSource':
         """A text file with one image path per line (``#`` starts a comment), relative to ``root``
         or to the list's folder."""
         list_file = Path(list_file)
         root = Path(root) if root is not None else list_file.parent
         lines = (line.split('#', 1)[0].strip() for line in _lines(list_file))
-        return cls(
-            (ImageEntry(Path(line).stem, root / line) for line in lines if line), str(list_file)
-        )
+        return cls((ImageEntry(Path(line).stem, root / line) for line in lines if line), str(list_file))
 
     @classmethod
     def from_voc(cls, voc_root: str | os.PathLike, split: str = 'trainval') -> 'ImageSource':
@@ -132,18 +123,12 @@ class ImageSource(Sequence):
                 + (
                     f'this devkit has {have}'
                     if have
-                    else (
-                        f'{voc_root} should be the year folder, which holds JPEGImages and'
-                        ' ImageSets'
-                    )
+                    else (f'{voc_root} should be the year folder, which holds JPEGImages and ImageSets')
                 )
             )
         stems = [line.split()[0] for line in _lines(list_file) if line.strip()]
         return cls(
-            (
-                ImageEntry(s, _voc_image(voc_root, s), voc_root / 'Annotations' / f'{s}.xml')
-                for s in stems
-            ),
+            (ImageEntry(s, _voc_image(voc_root, s), voc_root / 'Annotations' / f'{s}.xml') for s in stems),
             f'{voc_root} {split}',
         )
 
@@ -213,12 +198,8 @@ class ImageSource(Sequence):
             return read_voc_boxes(entry.annotation)
         instances, classes = entry.annotation
         boxes = np.array([i['bbox'] for i in instances], np.float32).reshape(-1, 4)
-        names = tuple(
-            classes[i['bbox_label']] if classes else str(i['bbox_label']) for i in instances
-        )
-        return GroundTruth(
-            boxes, names, np.array([bool(i.get('ignore_flag', 0)) for i in instances], bool)
-        )
+        names = tuple(classes[i['bbox_label']] if classes else str(i['bbox_label']) for i in instances)
+        return GroundTruth(boxes, names, np.array([bool(i.get('ignore_flag', 0)) for i in instances], bool))
 
 
 def _lines(path: Path) -> list[str]:

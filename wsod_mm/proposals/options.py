@@ -40,13 +40,9 @@ class GenerateOptions:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise ProposalFileError(
-                f'unknown proposal method {self.method!r}; choose one of {", ".join(METHODS)}'
-            )
+            raise ProposalFileError(f'unknown proposal method {self.method!r}; choose one of {", ".join(METHODS)}')
         if self.order not in ('large-first', 'search'):
-            raise ProposalFileError(
-                f"unknown order {self.order!r}; choose 'large-first' or 'search'"
-            )
+            raise ProposalFileError(f"unknown order {self.order!r}; choose 'large-first' or 'search'")
         if self.method == 'random' and not self.max_num:
             raise ProposalFileError("method 'random' needs the number of boxes per image (max_num)")
         for name, low in (

@@ -81,8 +81,7 @@ def proposal_recall(
     missing = store.missing(source.ids)
     if missing:
         raise ProposalFileError(
-            f'{store.source} has no proposals for {len(missing)} of '
-            f'{len(source)} images: {", ".join(missing[:10])}'
+            f'{store.source} has no proposals for {len(missing)} of {len(source)} images: {", ".join(missing[:10])}'
         )
     ks = sorted(set(ks))
     all_ks = [*ks, np.iinfo(np.int64).max]

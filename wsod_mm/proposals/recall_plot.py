@@ -14,9 +14,7 @@ __all__ = ['plot_recall']
 _COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 
 
-def plot_recall(
-    curves: dict[str, dict[str, Any]], path: str | os.PathLike, title: str = 'Proposal recall'
-) -> Path:
+def plot_recall(curves: dict[str, dict[str, Any]], path: str | os.PathLike, title: str = 'Proposal recall') -> Path:
     """Draw recall against the number of boxes, against the IoU threshold, and per class.
 
     Args:
@@ -70,9 +68,7 @@ def _draw_counts(axes: Any, curves: dict[str, dict[str, Any]], shown: list[int])
         for style, i in zip(('-', '--'), shown, strict=False):
             values = data['recall'][i][: len(ks)] + [data['recall_all'][i]]
             name = f'{label}, IoU ≥ {data["ious"][i]:g}'
-            axes.plot(
-                [*ks, mean], _percent(values), style, color=colour, marker='o', ms=3.5, label=name
-            )
+            axes.plot([*ks, mean], _percent(values), style, color=colour, marker='o', ms=3.5, label=name)
     axes.set(xscale='log', ylim=(0, 102), ylabel='objects recalled (%)')
     axes.set_xlabel('boxes per image (the first k; last point: all)')
     axes.xaxis.set_major_formatter('{x:g}')
@@ -82,9 +78,7 @@ def _draw_counts(axes: Any, curves: dict[str, dict[str, Any]], shown: list[int])
 def _draw_thresholds(axes: Any, curves: dict[str, dict[str, Any]]) -> None:
     for label, data, colour in _coloured(curves):
         name = f'{label} ({data["boxes_per_image"]:.0f} boxes per image)'
-        axes.plot(
-            data['ious'], _percent(data['recall_all']), color=colour, marker='o', ms=3.5, label=name
-        )
+        axes.plot(data['ious'], _percent(data['recall_all']), color=colour, marker='o', ms=3.5, label=name)
     axes.set(ylim=(0, 102), xlabel='IoU threshold', ylabel='objects recalled by all boxes (%)')
     axes.legend(frameon=False, fontsize=8)
 
@@ -98,9 +92,7 @@ def _draw_classes(axes: Any, label: str, data: dict[str, Any], shown: list[int])
         colour, height = ('#9ecae1', '#0072B2')[depth], 0.72 - 0.3 * depth
         axes.barh(rows, values, color=colour, height=height, label=f'IoU ≥ {data["ious"][i]:g}')
     axes.invert_yaxis()
-    axes.set(
-        xlim=(0, 100), xlabel=f'{label}: objects recalled by all boxes (%), by class (objects)'
-    )
+    axes.set(xlim=(0, 100), xlabel=f'{label}: objects recalled by all boxes (%), by class (objects)')
     axes.legend(frameon=False, fontsize=8, ncols=2, loc='lower right', bbox_to_anchor=(1, 1))
 
 

@@ -33,7 +33,7 @@ def load_segmentation() -> ModuleType:
         return module
     except (ImportError, AttributeError) as error:
         version = getattr(sys.modules.get('cv2'), '__version__', None)
-        pin = f"=={version}.*" if version else ''
+        pin = f'=={version}.*' if version else ''
         raise ProposalFileError(
             'selective search needs cv2.ximgproc from the package opencv-contrib-python-headless,'
             ' and '
@@ -111,11 +111,7 @@ def selective_search(
         image = cv2.resize(image, searched, interpolation=cv2.INTER_AREA)
     search = segmentation.createSelectiveSearchSegmentation()
     search.setBaseImage(image)
-    switch = (
-        search.switchToSelectiveSearchFast
-        if mode == 'fast'
-        else search.switchToSelectiveSearchQuality
-    )
+    switch = search.switchToSelectiveSearchFast if mode == 'fast' else search.switchToSelectiveSearchQuality
     switch(base_k, inc_k, sigma)
     _libc().srand(ctypes.c_uint(seed & 0xFFFFFFFF))
     rects = np.asarray(search.process(), np.float64).reshape(-1, 4)

@@ -19,7 +19,7 @@ _KEYS = ('ids', 'offsets', 'boxes', 'scores', 'meta')
 _MEND = "make it again with 'python tools/proposals.py generate' or '... convert'"
 _FOREIGN = (
     "a file of another program becomes a store with 'python tools/proposals.py convert', a damaged "
-    "one must be made again"
+    'one must be made again'
 )
 
 
@@ -77,11 +77,7 @@ class ProposalStore:
         boxes, scores, counts = [], [], [0]
         for image_id, (b, s) in proposals.items():
             b = np.asarray(b, dtype=np.float32).reshape(-1, 4)
-            s = (
-                np.zeros(len(b), np.float32)
-                if s is None
-                else np.asarray(s, dtype=np.float32).reshape(-1)
-            )
+            s = np.zeros(len(b), np.float32) if s is None else np.asarray(s, dtype=np.float32).reshape(-1)
             if len(s) != len(b):
                 raise ProposalFileError(f'image {image_id!r}: {len(b)} boxes but {len(s)} scores')
             boxes.append(b)
@@ -132,14 +128,10 @@ class ProposalStore:
             raise ProposalFileError(
                 f'{path} is truncated or damaged ({type(error).__name__}: {error}); {_MEND}'
             ) from error
-        if (
-            arrays['ids'].dtype.kind != 'U'
-            or arrays['ids'].ndim != 1
-            or arrays['meta'].dtype.kind != 'U'
-        ):
+        if arrays['ids'].dtype.kind != 'U' or arrays['ids'].ndim != 1 or arrays['meta'].dtype.kind != 'U':
             raise ProposalFileError(
                 f"{path}: 'ids' and 'meta' must be text, got {arrays['ids'].dtype}"
-                f" {arrays['ids'].shape} and {arrays['meta'].dtype}; {_MEND}"
+                f' {arrays["ids"].shape} and {arrays["meta"].dtype}; {_MEND}'
             )
         try:
             meta = json.loads(str(arrays['meta']))
@@ -235,11 +227,7 @@ class ProposalStore:
             refuse(f"'scores' {self._scores.shape} does not go with {len(self._boxes)} boxes")
         if self._offsets.shape != (len(self._ids) + 1,):
             refuse(f"'offsets' {self._offsets.shape} does not go with {len(self._ids)} ids")
-        if (
-            self._offsets[0] != 0
-            or self._offsets[-1] != len(self._boxes)
-            or (np.diff(self._offsets) < 0).any()
-        ):
+        if self._offsets[0] != 0 or self._offsets[-1] != len(self._boxes) or (np.diff(self._offsets) < 0).any():
             refuse(f"'offsets' must rise from 0 to {len(self._boxes)}, the number of boxes")
         if len(set(self._ids)) != len(self._ids):
             double = next(i for i in self._ids if self._ids.count(i) > 1)

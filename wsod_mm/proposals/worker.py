@@ -83,9 +83,7 @@ def propose(entry: ImageEntry, options: GenerateOptions) -> np.ndarray:
     return boxes[(sides >= options.min_side).all(axis=1)][: options.max_num]
 
 
-def propose_chunk(
-    entries: list[ImageEntry], options: GenerateOptions
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def propose_chunk(entries: list[ImageEntry], options: GenerateOptions) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Boxes of several images, and the messages of those that could not be read, both by image
     id."""
     boxes, failures = {}, {}

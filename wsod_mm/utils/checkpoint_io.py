@@ -1,4 +1,5 @@
 """Reading checkpoint files: without running pickles, and with errors that say what to do."""
+
 import logging
 import os
 import pickle
@@ -28,6 +29,7 @@ class StateDifference(NamedTuple):
         mismatched: Key -> (shape in the file, shape in the model).
         matching: Number of keys of equal shape.
     """
+
     missing: list[str]
     unexpected: list[str]
     mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
@@ -56,17 +58,22 @@ def load_plain(filename: str | os.PathLike, map_location: Any = None) -> Any:
         return torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         if os.environ.get(UNSAFE_SWITCH) == '1':
-            print_log(f'{UNSAFE_SWITCH}=1: loading {path} with pickle, which can run any code that its author '
-                      'put there', logger='current', level=logging.WARNING)
+            print_log(
+                f'{UNSAFE_SWITCH}=1: loading {path} with pickle, which can run any code that its author put there',
+                logger='current',
+                level=logging.WARNING,
+            )
             return torch.load(path, map_location=map_location, weights_only=False)
         raise CheckpointError(
             f'{path} does not load with weights_only=True{_unsafe_names(path)}. Loading it needs pickle, which can '
             f'run any code that its author put there. If you trust the file, set the environment variable '
-            f'{UNSAFE_SWITCH}=1 for this command.') from error
+            f'{UNSAFE_SWITCH}=1 for this command.'
+        ) from error
     except (RuntimeError, EOFError, OSError, ValueError) as error:
         raise CheckpointError(
             f'{path} ({path.stat().st_size} bytes) is not a readable checkpoint: {_first_line(error)}. It is '
-            'probably truncated; delete it, and resume from an older one or copy it again.') from error
+            'probably truncated; delete it, and resume from an older one or copy it again.'
+        ) from error
 
 
 def compare_state(model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor]) -> StateDifference:

@@ -13,6 +13,7 @@ there is one, does nothing where it is not needed, and is tested in ``tests/util
 
 Nothing was needed for numpy 2.4 in the code paths that this package uses; the tests run with that version.
 """
+
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +27,15 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from wsod_mm.utils.checkpoint_io import load_plain
 from wsod_mm.utils.io import atomic_write
 
-__all__ = ['AtomicLocalBackend', 'apply', 'has_accelerator', 'use_atomic_files', 'use_gloo_without_gpu',
-           'use_plain_loader', 'wrap_cpu_models']
+__all__ = [
+    'AtomicLocalBackend',
+    'apply',
+    'has_accelerator',
+    'use_atomic_files',
+    'use_gloo_without_gpu',
+    'use_plain_loader',
+    'wrap_cpu_models',
+]
 
 _DONE = '_wsod_mm_mended'
 
@@ -57,6 +65,7 @@ def apply() -> None:
 def has_accelerator() -> bool:
     """Whether MMEngine can see a GPU or another device with its own communication back-end."""
     from mmengine import device
+
     names = ('is_cuda_available', 'is_npu_available', 'is_mlu_available', 'is_musa_available')
     return any(getattr(device, name)() for name in names if hasattr(device, name))
 
@@ -70,6 +79,7 @@ def use_atomic_files() -> None:
     """Make MMEngine's local file back-end write atomically."""
     register_backend('local', AtomicLocalBackend, force=True, prefixes='')
     from mmengine.fileio import io
+
     for key, instance in list(getattr(io, 'backend_instances', {}).items()):
         if type(instance) is LocalBackend:  # instances are cached by name, so those made before us must go
             del io.backend_instances[key]
@@ -78,12 +88,14 @@ def use_atomic_files() -> None:
 def use_gloo_without_gpu() -> None:
     """Let ``--launcher pytorch`` run on a machine without a GPU."""
     from mmengine.dist import utils
+
     _mend(utils, '_init_dist_pytorch', _gloo_instead)
 
 
 def wrap_cpu_models() -> None:
     """Let DistributedDataParallel wrap a model on the CPU."""
     from mmengine.model.wrappers import MMDistributedDataParallel
+
     _mend(MMDistributedDataParallel, '__init__', _without_device_ids)
 
 

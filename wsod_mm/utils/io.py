@@ -1,4 +1,5 @@
 """Writing files so that a killed process never leaves half of one."""
+
 import contextlib
 import json
 import os

@@ -1,4 +1,5 @@
 """Reducing nested Python values to what ``torch.load(weights_only=True)`` accepts, and turning them back."""
+
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from enum import Enum
@@ -46,8 +47,12 @@ def to_plain(value: Any, path: str = '') -> Any:
         return _plain_numpy(value)
     if isinstance(value, HistoryBuffer):
         log, count = value.data
-        return {_MARK: 'HistoryBuffer', 'log': _as_tensor(log), 'count': _as_tensor(count),
-                'max_length': value.max_length}
+        return {
+            _MARK: 'HistoryBuffer',
+            'log': _as_tensor(log),
+            'count': _as_tensor(count),
+            'max_length': value.max_length,
+        }
     if isinstance(value, Mapping):
         return _plain_mapping(value, path)
     if isinstance(value, (set, frozenset)):
@@ -62,8 +67,10 @@ def to_plain(value: Any, path: str = '') -> Any:
     for base in (int, float, str, bytes):
         if isinstance(value, base):
             return base(value)
-    raise PlainValueError(f'{path or "the value"} is a {type(value).__module__}.{type(value).__qualname__}, '
-                          'which cannot be written as plain data')
+    raise PlainValueError(
+        f'{path or "the value"} is a {type(value).__module__}.{type(value).__qualname__}, '
+        'which cannot be written as plain data'
+    )
 
 
 def from_plain(value: Any) -> Any:

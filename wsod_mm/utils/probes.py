@@ -35,9 +35,7 @@ def run_probe(code: str, timeout: float = 300.0) -> Probe:
     except subprocess.TimeoutExpired:
         return Probe(error=f'no answer within {timeout:.0f} s')
     if result.returncode < 0:
-        return Probe(
-            error=f'the interpreter was ended by signal {-result.returncode} (a broken binary)'
-        )
+        return Probe(error=f'the interpreter was ended by signal {-result.returncode} (a broken binary)')
     lines = result.stdout.strip().splitlines()
     if result.returncode or not lines:
         errors = [line for line in result.stderr.strip().splitlines() if line.strip()]

@@ -1,6 +1,7 @@
 # Real photographs in VOC layout, six animal classes, long side 320 px: a subset of VOC 2012. Not part of this project:
 # put (or link) it at data_root, and make the proposals with
-# python tools/proposals.py generate --images data/voc2012_animals/VOC2007/JPEGImages --out data/voc2012_animals/proposals.npz
+# python tools/proposals.py generate --images data/voc2012_animals/VOC2007/JPEGImages \
+#     --out data/voc2012_animals/proposals.npz --long-side 256 --min-side 16
 dataset_type = 'WeakVOCDataset'
 data_root = 'data/voc2012_animals/'
 proposal_file = 'proposals.npz'  # relative to data_root; one file for all splits

@@ -80,9 +80,7 @@ def test_inclusive_flip_moves_boxes_with_pixels(direction, box):
 
 def test_flip_probabilities():
     assert not InclusiveRandomFlip(prob=0.0)(dict(img=np.zeros((4, 4, 3))))['flip']
-    drawn = {
-        InclusiveRandomFlip(prob=0.5)(dict(img=np.zeros((4, 4, 3))))['flip'] for _ in range(40)
-    }
+    drawn = {InclusiveRandomFlip(prob=0.5)(dict(img=np.zeros((4, 4, 3))))['flip'] for _ in range(40)}
     assert drawn == {True, False}
 
 
@@ -113,9 +111,7 @@ def test_resize_takes_segmentation_maps_along():
 def test_scales_are_drawn_with_equal_probability():
     resize = ShortSideResize([10, 20, 40])
     heights = [resize(dict(img=image_with_box(0, 0, 1, 1)))['img_shape'][0] for _ in range(300)]
-    assert {h: 60 < heights.count(h) < 140 for h in (10, 20, 40)} == dict.fromkeys(
-        (10, 20, 40), True
-    )
+    assert {h: 60 < heights.count(h) < 140 for h in (10, 20, 40)} == dict.fromkeys((10, 20, 40), True)
     with pytest.raises(ValueError, match='must be positive'):
         ShortSideResize([])
 

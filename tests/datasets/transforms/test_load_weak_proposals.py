@@ -84,9 +84,7 @@ def test_image_without_proposals():
             'left.*generate',
         ):
             LoadWeakProposals()(empty)
-    assert load(sample(np.zeros((0, 4)), np.zeros(0)), on_empty='whole_image')[0] == [
-        [0, 0, 59, 39]
-    ]
+    assert load(sample(np.zeros((0, 4)), np.zeros(0)), on_empty='whole_image')[0] == [[0, 0, 59, 39]]
     with pytest.raises(ValueError, match='comes without proposals.*proposal_file'):
         LoadWeakProposals()(dict(img_id='7', img_shape=(40, 60)))
 

@@ -6,9 +6,7 @@ import pytest
 from wsod_mm.datasets.transforms import SSDPhotometricDistortion
 
 IMAGE = np.random.RandomState(0).randint(60, 180, (10, 12, 3), np.uint8)
-STILL = dict(
-    brightness_delta=0, contrast_range=(1, 1), saturation_range=(1, 1), hue_delta=0, prob=1
-)
+STILL = dict(brightness_delta=0, contrast_range=(1, 1), saturation_range=(1, 1), hue_delta=0, prob=1)
 
 
 def apply(image=IMAGE, **kwargs):
@@ -18,9 +16,7 @@ def apply(image=IMAGE, **kwargs):
 def test_defaults_change_colours_but_not_type_or_shape():
     np.random.seed(0)
     outs = [apply() for _ in range(20)]
-    assert {o.dtype for o in outs} == {np.dtype(np.uint8)} and {o.shape for o in outs} == {
-        IMAGE.shape
-    }
+    assert {o.dtype for o in outs} == {np.dtype(np.uint8)} and {o.shape for o in outs} == {IMAGE.shape}
     unchanged = sum(np.array_equal(o, IMAGE) for o in outs)
     assert unchanged < 6  # all four off: 1 in 16
     assert apply(IMAGE.astype(np.float32)).dtype == np.float32

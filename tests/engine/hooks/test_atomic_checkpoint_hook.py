@@ -1,4 +1,5 @@
 """At every moment there is a checkpoint that ``last_checkpoint`` points at."""
+
 from pathlib import Path
 from types import SimpleNamespace
 

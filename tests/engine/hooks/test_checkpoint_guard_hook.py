@@ -1,4 +1,5 @@
 """Weights that do not fit are refused."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,6 @@ from wsod_mm.utils.checkpoint_io import CheckpointError
 
 
 class Loop(BaseLoop):
-
     def __init__(self):
         self._dataloader = None
 
@@ -23,9 +23,16 @@ class Loop(BaseLoop):
 def runner(classes, train=False, resume=False):
     warnings = []
     return SimpleNamespace(
-        model=nn.Linear(4, classes), work_dir='w', _load_from='given.pth', _resume=resume,
-        _train_loop=Loop() if train else None, _test_loop=None if train else Loop(),
-        _val_loop=None, warnings=warnings, logger=SimpleNamespace(warning=warnings.append))
+        model=nn.Linear(4, classes),
+        work_dir='w',
+        _load_from='given.pth',
+        _resume=resume,
+        _train_loop=Loop() if train else None,
+        _test_loop=None if train else Loop(),
+        _val_loop=None,
+        warnings=warnings,
+        logger=SimpleNamespace(warning=warnings.append),
+    )
 
 
 def file(classes):
@@ -37,8 +44,13 @@ def test_another_class_count_is_an_error(mode):
     CheckpointGuardHook().after_load_checkpoint(runner(20, **mode), file(20))
     with pytest.raises(CheckpointError) as error:
         CheckpointGuardHook().after_load_checkpoint(runner(20, **mode), file(6))
-    for part in ('given.pth', 'weight (6, 4) in the file, (20, 4) in the model', 'bias (6,)',
-                 'number of classes', 'strict=False'):
+    for part in (
+        'given.pth',
+        'weight (6, 4) in the file, (20, 4) in the model',
+        'bias (6,)',
+        'number of classes',
+        'strict=False',
+    ):
         assert part in str(error.value)
 
 
@@ -62,4 +74,5 @@ def test_fine_tuning_keeps_what_fits():
     assert 'keep their initial weights' in given.warnings[0]
     with pytest.raises(CheckpointError, match='none of its 1 weights fits'):
         CheckpointGuardHook().after_load_checkpoint(
-            given, dict(state_dict={'other': checkpoint['state_dict']['weight']}))
+            given, dict(state_dict={'other': checkpoint['state_dict']['weight']})
+        )

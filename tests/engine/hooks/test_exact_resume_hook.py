@@ -1,4 +1,5 @@
 """kill -9 inside an epoch, then --resume: bit-identical weights."""
+
 import random
 
 import pytest
@@ -19,8 +20,10 @@ CASES = {
     'persistent workers': {'train_dataloader.num_workers': 2, 'train_dataloader.persistent_workers': True},
     # 11 batches per epoch: each odd epoch ends with a gradient that waits for its partner
     'pending gradients': {'optim_wrapper.accumulative_counts': 2, 'optim_wrapper.accumulation': 'sum'},
-    'checkpoints inside the epoch': {'default_hooks.checkpoint': dict(by_epoch=False, interval=4),
-                                     'train_dataloader.num_workers': 2},
+    'checkpoints inside the epoch': {
+        'default_hooks.checkpoint': dict(by_epoch=False, interval=4),
+        'train_dataloader.num_workers': 2,
+    },
     'iterations': ITERATIONS,
     'iterations, workers 2': {**ITERATIONS, 'train_dataloader.num_workers': 2},
     'iterations, finite sampler': {**ITERATIONS, 'train_dataloader.sampler.type': 'DefaultSampler'},

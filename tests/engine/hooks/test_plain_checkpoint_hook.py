@@ -1,4 +1,5 @@
 """Every file of ours loads with weights_only=True."""
+
 import pickle
 from types import SimpleNamespace
 
@@ -12,8 +13,7 @@ from wsod_mm.utils.plain import PlainValueError
 
 
 def test_stock_files_need_pickle_and_ours_do_not(tmp_path):
-    train(tmp_path / 'stock', **{
-        'default_hooks.plain_checkpoint': dict(_delete_=True, type='IterTimerHook')})
+    train(tmp_path / 'stock', **{'default_hooks.plain_checkpoint': dict(_delete_=True, type='IterTimerHook')})
     with pytest.raises(pickle.UnpicklingError):
         last_checkpoint(tmp_path / 'stock')
     train(tmp_path / 'ours', **{'optim_wrapper.clip_grad': dict(max_norm=1.0)})
@@ -34,12 +34,10 @@ def test_the_log_goes_on_after_resuming(tmp_path):
 def test_foreign_run_time_information_is_left_out_with_a_warning():
     warnings = []
     runner = SimpleNamespace(logger=SimpleNamespace(warning=warnings.append))
-    hub = dict(log_scalars={'loss': HistoryBuffer([1.0], [1])},
-               runtime_info={'epoch': 3, 'handle': object()})
+    hub = dict(log_scalars={'loss': HistoryBuffer([1.0], [1])}, runtime_info={'epoch': 3, 'handle': object()})
     checkpoint = dict(state_dict={'w': torch.ones(1)}, message_hub=hub)
     PlainCheckpointHook().before_save_checkpoint(runner, checkpoint)
     assert checkpoint['message_hub']['runtime_info'] == {'epoch': 3}
     assert 'message_hub.runtime_info.handle is a builtins.object' in warnings[0]
     with pytest.raises(PlainValueError, match='optimizer.state'):
-        PlainCheckpointHook().before_save_checkpoint(
-            runner, dict(optimizer={'state': {0: object()}}))
+        PlainCheckpointHook().before_save_checkpoint(runner, dict(optimizer={'state': {0: object()}}))

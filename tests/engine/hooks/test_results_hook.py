@@ -1,4 +1,5 @@
 """``results.json``, and validations that a killed run owes."""
+
 import json
 
 from tests.engine.runs import train

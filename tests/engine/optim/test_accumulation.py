@@ -1,4 +1,5 @@
 """The mean and the sum of accumulated gradients, and mixed precision on the CPU."""
+
 import pytest
 import torch
 from mmengine.registry import OPTIM_WRAPPERS, init_default_scope

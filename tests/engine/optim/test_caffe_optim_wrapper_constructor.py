@@ -1,4 +1,5 @@
 """Bias rules and layer rules multiply."""
+
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
@@ -7,7 +8,6 @@ from torch import nn
 
 
 class Net(nn.Module):
-
     def __init__(self):
         super().__init__()
         self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
@@ -21,23 +21,31 @@ def build(constructor='CaffeOptimWrapperConstructor', optimizer=None, **paramwis
     init_default_scope('wsod_mm')
     optimizer = optimizer or dict(type='SGD', lr=0.001, momentum=0.9, weight_decay=0.0005)
     net = Net()
-    wrapper = build_optim_wrapper(net, dict(
-        type='OptimWrapper', constructor=constructor, optimizer=optimizer,
-        paramwise_cfg=paramwise))
+    wrapper = build_optim_wrapper(
+        net, dict(type='OptimWrapper', constructor=constructor, optimizer=optimizer, paramwise_cfg=paramwise)
+    )
     names = {id(p): n for n, p in net.named_parameters()}
-    return {names[id(p)]: (g['lr'], g['weight_decay'])
-            for g in wrapper.optimizer.param_groups for p in g['params']}, wrapper
+    return {
+        names[id(p)]: (g['lr'], g['weight_decay']) for g in wrapper.optimizer.param_groups for p in g['params']
+    }, wrapper
 
 
 def test_papers_groups():
     """Biases: rate x2 and no decay; refinement heads: rate x10, their biases x20."""
     found, wrapper = build(custom_keys={'refine': dict(lr_mult=10)})
     expected = {
-        'backbone.0.bias': (0.002, 0), 'backbone.1.weight': (0.001, 0.0005),
-        'backbone.1.bias': (0.002, 0), 'cls.weight': (0.001, 0.0005), 'cls.bias': (0.002, 0),
-        'refine_cls.0.weight': (0.01, 0.0005), 'refine_cls.0.bias': (0.02, 0),
-        'refine_cls.1.weight': (0.01, 0.0005), 'refine_cls.1.bias': (0.02, 0),
-        'refine_box.weight': (0.01, 0.0005), 'refine_box.bias': (0.02, 0)}
+        'backbone.0.bias': (0.002, 0),
+        'backbone.1.weight': (0.001, 0.0005),
+        'backbone.1.bias': (0.002, 0),
+        'cls.weight': (0.001, 0.0005),
+        'cls.bias': (0.002, 0),
+        'refine_cls.0.weight': (0.01, 0.0005),
+        'refine_cls.0.bias': (0.02, 0),
+        'refine_cls.1.weight': (0.01, 0.0005),
+        'refine_cls.1.bias': (0.02, 0),
+        'refine_box.weight': (0.01, 0.0005),
+        'refine_box.bias': (0.02, 0),
+    }
     assert found.keys() == expected.keys()  # the frozen weight is left out
     assert all(found[k] == pytest.approx(expected[k]) for k in expected)
     assert len(wrapper.optimizer.param_groups) == 4
@@ -45,14 +53,22 @@ def test_papers_groups():
 
 
 def test_mmengines_constructor_cannot_say_it():
-    found, _ = build('DefaultOptimWrapperConstructor', bias_lr_mult=2.0, bias_decay_mult=0.0,
-                     custom_keys={'refine': dict(lr_mult=10)})
+    found, _ = build(
+        'DefaultOptimWrapperConstructor',
+        bias_lr_mult=2.0,
+        bias_decay_mult=0.0,
+        custom_keys={'refine': dict(lr_mult=10)},
+    )
     assert found['refine_box.bias'] == pytest.approx((0.01, 0.0005))  # neither x20 nor undecayed
 
 
 def test_longest_key_wins_and_switches_work():
-    found, _ = build(bias_lr_mult=1.0, bias_decay_mult=1.0, norm_decay_mult=0.0, custom_keys={
-        'refine': dict(lr_mult=10), 'refine_box': dict(lr_mult=3, decay_mult=2)})
+    found, _ = build(
+        bias_lr_mult=1.0,
+        bias_decay_mult=1.0,
+        norm_decay_mult=0.0,
+        custom_keys={'refine': dict(lr_mult=10), 'refine_box': dict(lr_mult=3, decay_mult=2)},
+    )
     assert found['refine_box.bias'] == pytest.approx((0.003, 0.001))
     assert found['refine_cls.0.bias'] == pytest.approx((0.01, 0.0005))
     assert found['backbone.1.weight'] == pytest.approx((0.001, 0))
@@ -87,5 +103,6 @@ def test_one_step_moves_by_the_rates():
     wrapper.step()
     for group, old in zip(wrapper.optimizer.param_groups, before, strict=True):
         for parameter, start in zip(group['params'], old, strict=True):
-            torch.testing.assert_close(start - parameter.detach(),
-                                       torch.full_like(start, group['lr']), atol=1e-7, rtol=1e-3)
+            torch.testing.assert_close(
+                start - parameter.detach(), torch.full_like(start, group['lr']), atol=1e-7, rtol=1e-3
+            )

@@ -1,4 +1,5 @@
 """Batches are a function of the seed and the position."""
+
 import itertools
 import pickle
 import random
@@ -20,6 +21,7 @@ from wsod_mm.engine.seeding import (
 
 class Noise(torch.utils.data.Dataset):
     """The index and three random numbers."""
+
     metainfo = dict(classes=('a',))
 
     def __len__(self):
@@ -31,8 +33,14 @@ class Noise(torch.utils.data.Dataset):
 
 def loader(endless=False, workers=0, sampler=DefaultSampler, seed=5, batch_size=3, **options):
     data = Noise()
-    plain = DataLoader(data, batch_size=batch_size, sampler=sampler(data, shuffle=True, seed=3),
-                       num_workers=workers, collate_fn=list, **options)
+    plain = DataLoader(
+        data,
+        batch_size=batch_size,
+        sampler=sampler(data, shuffle=True, seed=3),
+        num_workers=workers,
+        collate_fn=list,
+        **options,
+    )
     return seeded_dataloader(plain, seed, endless)
 
 
@@ -76,7 +84,7 @@ def test_endless_start_anywhere(sampler):
     assert len(set(seen)) == len(seen)  # a sample that comes again is augmented anew
     for start in (1, 4, 9):
         resumed = loader(True, workers=2, sampler=sampler)
-        assert batches(resumed, start=start, count=3) == whole[start:start + 3]
+        assert batches(resumed, start=start, count=3) == whole[start : start + 3]
 
 
 def test_skipped_batches_are_not_loaded(monkeypatch):

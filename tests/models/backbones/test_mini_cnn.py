@@ -51,20 +51,13 @@ def test_frozen_stages_keep_weights_and_statistics(picture, frozen):
     ]
     before = [stage[1].running_mean.clone() for stage in body.stages]
     (features,) = body(picture)
-    moved = [
-        not torch.equal(old, stage[1].running_mean)
-        for old, stage in zip(before, body.stages, strict=True)
-    ]
+    moved = [not torch.equal(old, stage[1].running_mean) for old, stage in zip(before, body.stages, strict=True)]
     assert moved == [index >= frozen for index in range(5)]
     assert features.requires_grad == (frozen < 5)
     if frozen < 5:
         features.sum().backward()
         assert body.stages[4][0].weight.grad.abs().sum() > 0
-        assert (
-            body.stages[0][0].weight.grad is None
-            if frozen > 0
-            else body.stages[0][0].weight.grad is not None
-        )
+        assert body.stages[0][0].weight.grad is None if frozen > 0 else body.stages[0][0].weight.grad is not None
 
 
 def test_norm_eval_keeps_statistics_but_trains_weights(picture):

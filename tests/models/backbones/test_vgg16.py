@@ -46,9 +46,7 @@ def test_names_are_torchvisions():
     assert MODELS.build(dict(type='VGG16')).out_channels == 512
 
 
-@pytest.mark.parametrize(
-    ('stages', 'first_trained'), [(0, 0), (1, 5), (2, 10), (3, 17), (4, 24), (5, 99)]
-)
+@pytest.mark.parametrize(('stages', 'first_trained'), [(0, 0), (1, 5), (2, 10), (3, 17), (4, 24), (5, 99)])
 def test_frozen_stages(stages, first_trained):
     net = _build(frozen_stages=stages)
     out = net(torch.randn(1, 3, 32, 32))[0].sum()

@@ -58,9 +58,7 @@ def test_bce_ignores_classes_of_weight_zero():
 def test_ce():
     head, logits, labels = _build(loss='ce'), torch.randn(4, 3), torch.tensor([0, 2, 1, 1])
     target = F.one_hot(labels, 3)
-    torch.testing.assert_close(
-        head.loss(logits, target)['loss_cls'], F.cross_entropy(logits, labels)
-    )
+    torch.testing.assert_close(head.loss(logits, target)['loss_cls'], F.cross_entropy(logits, labels))
     torch.testing.assert_close(head.scores(logits), logits.softmax(1))
     # a class that does not count leaves the denominator; an image without a class gives nothing
     weight = torch.ones(4, 3)

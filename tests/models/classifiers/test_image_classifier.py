@@ -19,9 +19,7 @@ def _build(backbone=None, **head):
             type='ImageClassifier',
             backbone=dict(backbone or _BACKBONE),
             head=dict(type='GAPClsHead', num_classes=3, in_channels=32, **head),
-            data_preprocessor=dict(
-                type='DetDataPreprocessor', mean=[100.0] * 3, std=[60.0] * 3, bgr_to_rgb=False
-            ),
+            data_preprocessor=dict(type='DetDataPreprocessor', mean=[100.0] * 3, std=[60.0] * 3, bgr_to_rgb=False),
         )
     )
     model.init_weights()
@@ -70,9 +68,7 @@ def test_padding_does_not_change_the_scores():
             self.conv = torch.nn.Conv2d(3, 32, 8, 8)
 
         def forward(self, x):
-            return (
-                self.conv(torch.nn.functional.pad(x, (0, -x.shape[-1] % 8, 0, -x.shape[-2] % 8))),
-            )
+            return (self.conv(torch.nn.functional.pad(x, (0, -x.shape[-1] % 8, 0, -x.shape[-2] % 8))),)
 
     model = _build(feature='conv_gap')
     model.backbone = Patches()
@@ -105,9 +101,7 @@ def test_weight_switches_classes_off():
     plain = _loss(model, _batch((32, 32), (32, 32)))
     weighted = _loss(model, _batch((32, 32), (32, 32), weight=[1.0, 0.0, 0.0]))
     assert not torch.equal(plain, weighted)
-    torch.testing.assert_close(
-        plain, _loss(model, _batch((32, 32), (32, 32), weight=[1.0, 1.0, 1.0]))
-    )
+    torch.testing.assert_close(plain, _loss(model, _batch((32, 32), (32, 32), weight=[1.0, 1.0, 1.0])))
 
 
 def test_mmdet_backbone():

@@ -1,4 +1,5 @@
 """RoI extractor: layers, types, and MMDetection's interface."""
+
 import pytest
 import torch
 from mmcv.ops import roi_align
@@ -8,8 +9,12 @@ from wsod_mm.registry import MODELS
 
 
 def _build(**kwargs):
-    cfg = dict(type='WeakRoIExtractor', out_channels=4, featmap_strides=[8],
-               roi_layer=dict(type='RoIMaxPool', output_size=7, mode='mmcv'))
+    cfg = dict(
+        type='WeakRoIExtractor',
+        out_channels=4,
+        featmap_strides=[8],
+        roi_layer=dict(type='RoIMaxPool', output_size=7, mode='mmcv'),
+    )
     return MODELS.build({**cfg, **kwargs})
 
 

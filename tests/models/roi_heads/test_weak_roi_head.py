@@ -35,23 +35,27 @@ def test_refinement_does_not_train_the_mil_head_and_the_other_way_round():
 def test_batch_loss_is_the_mean_over_images():
     model, data = build(OICR), batch(sizes=((64, 64), (64, 64)))
     together = losses_of(model, data)
-    alone = [losses_of(model, {k: v[i:i + 1] for k, v in data.items()}) for i in range(2)]
+    alone = [losses_of(model, {k: v[i : i + 1] for k, v in data.items()}) for i in range(2)]
     for key in together:
         torch.testing.assert_close(together[key], (alone[0][key] + alone[1][key]) / 2)
 
 
-@pytest.mark.parametrize('switch', [
-    dict(loss_mil=dict(type='MILBCELoss', reduction='sum')),
-    dict(loss_mil=dict(type='MILBCELoss', eps=0.4)),
-    dict(loss_mil=dict(type='MILBCELoss', loss_weight=4.0)),
-    dict(loss_refine=dict(type='OICRLoss', fg_iou=0.3)),
-    dict(loss_refine=dict(type='OICRLoss', ignore_iou=0.3)),
-    dict(loss_refine=dict(type='OICRLoss', ignore_iou=0.3, norm='valid')),
-    dict(loss_refine=dict(type='OICRLoss', eps=0.1)),
-    dict(loss_refine=dict(type='OICRLoss', loss_weight=2.0)),
-    dict(loss_refine=dict(type='OICRLoss', first_branch_weight=3.0)),
-    dict(miner=dict(type='Top1Miner', eps=0.2)),
-], ids=str)
+@pytest.mark.parametrize(
+    'switch',
+    [
+        dict(loss_mil=dict(type='MILBCELoss', reduction='sum')),
+        dict(loss_mil=dict(type='MILBCELoss', eps=0.4)),
+        dict(loss_mil=dict(type='MILBCELoss', loss_weight=4.0)),
+        dict(loss_refine=dict(type='OICRLoss', fg_iou=0.3)),
+        dict(loss_refine=dict(type='OICRLoss', ignore_iou=0.3)),
+        dict(loss_refine=dict(type='OICRLoss', ignore_iou=0.3, norm='valid')),
+        dict(loss_refine=dict(type='OICRLoss', eps=0.1)),
+        dict(loss_refine=dict(type='OICRLoss', loss_weight=2.0)),
+        dict(loss_refine=dict(type='OICRLoss', first_branch_weight=3.0)),
+        dict(miner=dict(type='Top1Miner', eps=0.2)),
+    ],
+    ids=str,
+)
 def test_every_switch_changes_the_gradient(switch):
     base = dict(loss_refine=dict(type='OICRLoss', ignore_iou=0.3)) if 'norm' in str(switch) else {}
     assert not torch.allclose(gradient(build(OICR, **base)), gradient(build(OICR, **switch)), rtol=1e-3, atol=0)
@@ -126,6 +130,7 @@ def test_homography_undoes_a_flip_before_the_resize():
 
 def test_annotations_do_not_change_predictions():
     from mmengine.structures import InstanceData
+
     model, data = build(OICR), batch()
     expected = predict(model, data)
     for sample in data['data_samples']:

@@ -9,9 +9,7 @@ from wsod_mm.registry import MODELS
 
 def _build(**kwargs):
     torch.manual_seed(0)
-    head = MODELS.build(
-        dict(type='SharedFC67Head', in_channels=3, roi_feat_size=2, fc_channels=(8, 6), **kwargs)
-    )
+    head = MODELS.build(dict(type='SharedFC67Head', in_channels=3, roi_feat_size=2, fc_channels=(8, 6), **kwargs))
     head.init_weights()
     return head
 
@@ -88,13 +86,9 @@ def test_weights_from_a_converted_file(tmp_path):
     state = {f'roi_head.shared_head.{k}': v + 1 for k, v in source.state_dict().items()}
     torch.save(dict(state_dict=state, meta={}), tmp_path / 'vgg.pth')
     head = _build(
-        init_cfg=dict(
-            type='Pretrained', checkpoint=str(tmp_path / 'vgg.pth'), prefix='roi_head.shared_head.'
-        )
+        init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'vgg.pth'), prefix='roi_head.shared_head.')
     )
-    assert all(
-        torch.equal(v, state[f'roi_head.shared_head.{k}']) for k, v in head.state_dict().items()
-    )
+    assert all(torch.equal(v, state[f'roi_head.shared_head.{k}']) for k, v in head.state_dict().items())
 
 
 @pytest.mark.parametrize(

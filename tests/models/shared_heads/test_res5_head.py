@@ -1,4 +1,5 @@
 """ResNet's last stage as shared head."""
+
 import torch
 
 from wsod_mm.registry import MODELS
@@ -13,6 +14,7 @@ def test_res5_head():
     assert out.shape == (2, 2048) and head.out_channels == 2048
     torch.testing.assert_close(out, head.layer4(x).mean(dim=(2, 3)))
     assert head.layer4(x).shape[-1] == 7  # stride 1
-    assert not any(p.requires_grad for m in head.modules() if isinstance(m, torch.nn.BatchNorm2d)
-                   for p in m.parameters())
+    assert not any(
+        p.requires_grad for m in head.modules() if isinstance(m, torch.nn.BatchNorm2d) for p in m.parameters()
+    )
     assert not any(m.training for m in head.modules() if isinstance(m, torch.nn.BatchNorm2d))

@@ -106,9 +106,7 @@ def write_plain_npz(boxes: Boxes, path: Path) -> Path:
 
 
 def write_store(boxes: Boxes, path: Path) -> Path:
-    return ProposalStore.from_dict({i: (b, _scores(b)) for i, b in boxes.items()}).save(
-        path / 'p.npz'
-    )
+    return ProposalStore.from_dict({i: (b, _scores(b)) for i, b in boxes.items()}).save(path / 'p.npz')
 
 
 CASES = {

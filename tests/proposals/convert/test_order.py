@@ -16,9 +16,7 @@ def test_arrange():
 
 
 def test_outside_mask_counts_borders_as_inside():
-    boxes = np.array(
-        [[0, 0, 9, 4], [0, 0, 10, 4], [0, 0, 9, 5], [-1, 0, 3, 3], [0, -1, 3, 3], [4, 0, 3, 3]]
-    )
+    boxes = np.array([[0, 0, 9, 4], [0, 0, 10, 4], [0, 0, 9, 5], [-1, 0, 3, 3], [0, -1, 3, 3], [4, 0, 3, 3]])
     assert outside_mask(boxes, 10, 5).tolist() == [False, True, True, True, True, True]
 
 

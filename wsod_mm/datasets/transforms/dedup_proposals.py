@@ -23,9 +23,7 @@ class DedupProposals(BaseTransform):
 
     def __init__(self, stride: float = 8, order: str = 'key') -> None:
         if stride <= 0 or order not in ('key', 'file'):
-            raise ValueError(
-                f"stride must be positive and order 'key' or 'file', got {stride} and {order!r}"
-            )
+            raise ValueError(f"stride must be positive and order 'key' or 'file', got {stride} and {order!r}")
         self.stride = stride
         self.order = order
 

@@ -29,9 +29,7 @@ class LoadWeakImage(LoadImageFromFile):
             instead of raising.
     """
 
-    def __init__(
-        self, color_type: str = 'color_ignore_orientation', check_complete: bool = True, **kwargs
-    ) -> None:
+    def __init__(self, color_type: str = 'color_ignore_orientation', check_complete: bool = True, **kwargs) -> None:
         super().__init__(color_type=color_type, **kwargs)
         self.check_complete = check_complete
 
@@ -63,9 +61,7 @@ class LoadWeakImage(LoadImageFromFile):
         try:
             data = fileio.get(path, backend_args=self.backend_args)
         except FileNotFoundError:
-            raise FileNotFoundError(
-                f'no image file {path}; correct data_root or take it out of the list'
-            ) from None
+            raise FileNotFoundError(f'no image file {path}; correct data_root or take it out of the list') from None
         reason = incomplete_reason(data) if self.check_complete else None
         image = None
         if reason is None and data:

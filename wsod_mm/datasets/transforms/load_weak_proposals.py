@@ -54,11 +54,7 @@ class LoadWeakProposals(BaseTransform):
         clip: bool = True,
         on_empty: str = 'error',
     ) -> None:
-        if (
-            min_size_rule not in MIN_SIZE_RULES
-            or order not in ORDERS
-            or on_empty not in ('error', 'whole_image')
-        ):
+        if min_size_rule not in MIN_SIZE_RULES or order not in ORDERS or on_empty not in ('error', 'whole_image'):
             raise ValueError(
                 f'min_size_rule must be one of {MIN_SIZE_RULES}, order one of {ORDERS}, on_empty '
                 f'"error" or "whole_image"; got {min_size_rule!r}, {order!r}, {on_empty!r}'
@@ -92,14 +88,9 @@ class LoadWeakProposals(BaseTransform):
                 'of the pipeline'
             )
         if 'img_shape' not in results:
-            raise ValueError(
-                f'{name} is not loaded yet; put LoadWeakImage before LoadWeakProposals'
-            )
+            raise ValueError(f'{name} is not loaded yet; put LoadWeakImage before LoadWeakProposals')
         if 'scale_factor' in results or results.get('flip'):
-            raise ValueError(
-                f'{name} was already resized or flipped; put LoadWeakProposals before those '
-                'transforms'
-            )
+            raise ValueError(f'{name} was already resized or flipped; put LoadWeakProposals before those transforms')
         boxes = np.array(results['proposals']['bboxes'], dtype=np.float32).reshape(-1, 4)
         scores = np.array(results['proposals']['scores'], dtype=np.float32).reshape(-1)
         total = len(boxes)

@@ -79,9 +79,7 @@ class PackWeakInputs(BaseTransform):
                 'PackWeakInputs(with_boxes=True) in training would hand boxes to the model; '
                 'remove it from the training pipeline'
             )
-        sample = DetDataSample(
-            metainfo={key: results[key] for key in self.meta_keys if key in results}
-        )
+        sample = DetDataSample(metainfo={key: results[key] for key in self.meta_keys if key in results})
         label = self._label(results, test_mode)
         if label is not None:
             sample.gt_label = label
@@ -126,9 +124,7 @@ class PackWeakInputs(BaseTransform):
             check_proposals(results, array)
         data = InstanceData(bboxes=torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)))
         if 'proposals_scores' in results:
-            data.scores = torch.from_numpy(
-                np.ascontiguousarray(results['proposals_scores'], dtype=np.float32)
-            )
+            data.scores = torch.from_numpy(np.ascontiguousarray(results['proposals_scores'], dtype=np.float32))
         return data
 
     def __repr__(self) -> str:

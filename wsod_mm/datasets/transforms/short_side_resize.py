@@ -35,9 +35,7 @@ class ShortSideResize(Resize):
     def __init__(self, short_sides: int | Sequence[int], max_size: int = 2000) -> None:
         sides = [short_sides] if isinstance(short_sides, int) else list(short_sides)
         if not sides or min(sides) <= 0 or max_size <= 0:
-            raise ValueError(
-                f'lengths must be positive, got short_sides={short_sides}, max_size={max_size}'
-            )
+            raise ValueError(f'lengths must be positive, got short_sides={short_sides}, max_size={max_size}')
         # keep_ratio=False makes the parent resize masks and segmentation maps to exactly our size
         super().__init__(scale=(1, 1), keep_ratio=False, clip_object_border=False)
         self.short_sides = sides
@@ -60,9 +58,7 @@ class ShortSideResize(Resize):
         """
         height, width = results['img'].shape[:2]
         factor = resize_factor(height, width, self._draw(), self.max_size)
-        results['img'] = cv2.resize(
-            results['img'], None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR
-        )
+        results['img'] = cv2.resize(results['img'], None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
         results['img_shape'] = results['img'].shape[:2]
         results['scale'] = results['img_shape'][::-1]
         results['scale_factor'] = (factor, factor)

@@ -41,9 +41,7 @@ class SSDPhotometricDistortion(BaseTransform):
             ('saturation_range', saturation_range),
         ):
             if len(low_high) != 2 or not 0 <= low_high[0] <= low_high[1]:
-                raise ValueError(
-                    f'{name} must be (low, high) with 0 <= low <= high, got {low_high}'
-                )
+                raise ValueError(f'{name} must be (low, high) with 0 <= low <= high, got {low_high}')
         if brightness_delta < 0 or hue_delta < 0 or not 0 <= prob <= 1:
             raise ValueError(
                 'brightness_delta and hue_delta must not be negative and prob lie in [0, 1]; got '
@@ -59,9 +57,7 @@ class SSDPhotometricDistortion(BaseTransform):
     def _draw(self) -> dict:
         on = np.random.random(4) < self.prob
         return dict(
-            brightness=np.random.uniform(-self.brightness_delta, self.brightness_delta)
-            if on[0]
-            else 0.0,
+            brightness=np.random.uniform(-self.brightness_delta, self.brightness_delta) if on[0] else 0.0,
             contrast=np.random.uniform(*self.contrast_range) if on[1] else 1.0,
             saturation=np.random.uniform(*self.saturation_range) if on[2] else 1.0,
             hue=np.random.uniform(-self.hue_delta, self.hue_delta) if on[3] else 0.0,

@@ -1,4 +1,5 @@
 """Hooks."""
+
 from wsod_mm.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from wsod_mm.engine.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from wsod_mm.engine.hooks.exact_resume_hook import ExactResumeHook
@@ -7,5 +8,12 @@ from wsod_mm.engine.hooks.plain_checkpoint_hook import PlainCheckpointHook
 from wsod_mm.engine.hooks.reduce_loss_hook import ReduceLossHook
 from wsod_mm.engine.hooks.results_hook import ResultsHook
 
-__all__ = ['AtomicCheckpointHook', 'CheckpointGuardHook', 'ExactResumeHook', 'PendingValidationHook',
-           'PlainCheckpointHook', 'ReduceLossHook', 'ResultsHook']
+__all__ = [
+    'AtomicCheckpointHook',
+    'CheckpointGuardHook',
+    'ExactResumeHook',
+    'PendingValidationHook',
+    'PlainCheckpointHook',
+    'ReduceLossHook',
+    'ResultsHook',
+]

@@ -1,4 +1,5 @@
 """A checkpoint hook that a killed process cannot leave in a broken state."""
+
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,9 +41,16 @@ class AtomicCheckpointHook(CheckpointHook):
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         runner.call_hook('before_gather_checkpoint')  # on all ranks; before_save_checkpoint runs on the main one only
         runner.save_checkpoint(
-            self.out_dir, filename, self.file_client_args, save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
-            backend_args=self.backend_args, **self.args)
+            self.out_dir,
+            filename,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
         if not is_main_process():
             return
         with atomic_write(Path(runner.work_dir) / 'last_checkpoint') as temporary:

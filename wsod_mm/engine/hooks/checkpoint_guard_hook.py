@@ -1,4 +1,5 @@
 """Refuse checkpoints that do not fit the model."""
+
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
@@ -43,32 +44,44 @@ class CheckpointGuardHook(Hook):
         source = runner._load_from or f'the latest checkpoint of {runner.work_dir}'
         if training and not runner._resume:
             if difference.matching == 0:
-                self._report(runner, f'{source}: none of its {len(state)} weights fits the model. The first keys are '
-                             f'{_some(state, 3)} in the file and {_some(model.state_dict(), 3)} in the model.')
+                self._report(
+                    runner,
+                    f'{source}: none of its {len(state)} weights fits the model. The first keys are '
+                    f'{_some(state, 3)} in the file and {_some(model.state_dict(), 3)} in the model.',
+                )
             elif difference.mismatched:
-                runner.logger.warning(f'{source}: {self._describe(difference)}. '
-                                      'These layers keep their initial weights.')
+                runner.logger.warning(
+                    f'{source}: {self._describe(difference)}. These layers keep their initial weights.'
+                )
             return
         if difference.mismatched or difference.missing:
-            self._report(runner, f'{source} does not fit the model of the config: {self._describe(difference)}. '
-                         f'{_class_hint(runner, checkpoint)}Use the config that the file was trained with, or set the '
-                         'number of classes (model heads and data set metainfo) to that of the file.')
+            self._report(
+                runner,
+                f'{source} does not fit the model of the config: {self._describe(difference)}. '
+                f'{_class_hint(runner, checkpoint)}Use the config that the file was trained with, or set the '
+                'number of classes (model heads and data set metainfo) to that of the file.',
+            )
 
     def _report(self, runner: Runner, message: str) -> None:
         if self.strict:
-            raise CheckpointError(f'{message} (default_hooks.checkpoint_guard.strict=False turns this error into '
-                                  'a warning.)')
+            raise CheckpointError(
+                f'{message} (default_hooks.checkpoint_guard.strict=False turns this error into a warning.)'
+            )
         runner.logger.warning(message)
 
     def _describe(self, difference: StateDifference) -> str:
         parts = []
         if difference.mismatched:
-            shapes = [f'{key} {theirs} in the file, {ours} in the model'
-                      for key, (theirs, ours) in list(difference.mismatched.items())[:self.max_named]]
+            shapes = [
+                f'{key} {theirs} in the file, {ours} in the model'
+                for key, (theirs, ours) in list(difference.mismatched.items())[: self.max_named]
+            ]
             parts.append(f'{len(difference.mismatched)} weights have another shape: {"; ".join(shapes)}')
         if difference.missing:
-            parts.append(f'{len(difference.missing)} weights are missing in the file: '
-                         f'{_some(difference.missing, self.max_named)}')
+            parts.append(
+                f'{len(difference.missing)} weights are missing in the file: '
+                f'{_some(difference.missing, self.max_named)}'
+            )
         return '; '.join(parts)
 
 
@@ -86,5 +99,7 @@ def _class_hint(runner: Runner, checkpoint: dict) -> str:
             break
     if theirs is None or ours is None or len(theirs) == len(ours):
         return ''
-    return (f'The file was trained on {len(theirs)} classes ({_some(list(theirs), 4)}), the config has {len(ours)} '
-            f'({_some(list(ours), 4)}). ')
+    return (
+        f'The file was trained on {len(theirs)} classes ({_some(list(theirs), 4)}), the config has {len(ours)} '
+        f'({_some(list(ours), 4)}). '
+    )

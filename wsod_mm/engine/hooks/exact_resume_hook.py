@@ -1,4 +1,5 @@
 """Resume to bit-identical weights."""
+
 import itertools
 
 import torch
@@ -36,6 +37,7 @@ class ExactResumeHook(Hook):
             elsewhere): a few CPU kernels, such as ``index_put_(accumulate=True)``, otherwise add in the order in
             which threads arrive.
     """
+
     priority = 'ABOVE_NORMAL'
 
     def __init__(self, repeatable_cpu: bool = True) -> None:
@@ -55,8 +57,10 @@ class ExactResumeHook(Hook):
         if isinstance(loop, (EpochBasedTrainLoop, IterBasedTrainLoop)) and can_be_seeded(loop.dataloader):
             self._install_dataloader(runner, endless=isinstance(loop, IterBasedTrainLoop))
         else:
-            runner.logger.warning(f'the data order of {type(loop).__name__} is out of reach: resuming is exact only '
-                                  'if it uses wsod_mm.engine.seeding.seeded_dataloader itself')
+            runner.logger.warning(
+                f'the data order of {type(loop).__name__} is out of reach: resuming is exact only '
+                'if it uses wsod_mm.engine.seeding.seeded_dataloader itself'
+            )
         if self._restored and runner.iter > 0:
             for name, parameter in _model(runner).named_parameters():
                 if name in self._restored:

@@ -1,4 +1,5 @@
 """Run the validation that a killed run owes."""
+
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
@@ -17,6 +18,7 @@ class PendingValidationHook(Hook):
         any. Which validations
     are done is read from the ``results.json`` of :class:`ResultsHook`.
     """
+
     priority = 'LOWEST'  # in before_train, after the other hooks have set up
 
     def before_train(self, runner: Runner) -> None:
@@ -26,8 +28,9 @@ class PendingValidationHook(Hook):
             return
         done = {(e.get('epoch'), e.get('iter')) for e in read_results(runner.work_dir).get('val_history', [])}
         if (runner.epoch, runner.iter) not in done:
-            runner.logger.info(f'validating epoch {runner.epoch}, iteration {runner.iter}: '
-                               'the earlier run did not finish that')
+            runner.logger.info(
+                f'validating epoch {runner.epoch}, iteration {runner.iter}: the earlier run did not finish that'
+            )
             runner.val_loop.run()
 
     @staticmethod

@@ -1,4 +1,5 @@
 """Checkpoints without pickled objects."""
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -18,6 +19,7 @@ class PlainCheckpointHook(Hook):
     This hook reduces everything to plain values before a file is written and turns it back after one is read. It
     runs last, so it also covers what other hooks add.
     """
+
     priority = 'LOWEST'
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -1,4 +1,5 @@
 """Logged losses are those of the whole batch, not of the first process."""
+
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
@@ -16,10 +17,12 @@ class ReduceLossHook(Hook):
     MMEngine logs the values of rank 0 alone. All values travel in one small tensor, without a host synchronisation;
     with one process the hook does nothing. The gradients are not touched.
     """
+
     priority = 'HIGHEST'  # before RuntimeInfoHook takes the values
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Replace the scalar tensors of ``outputs`` by their mean over the ranks, in place."""
         if not outputs or get_world_size() == 1:
             return

@@ -1,4 +1,5 @@
 """One ``results.json`` per run: numbers as data."""
+
 import json
 import platform
 import time
@@ -54,6 +55,7 @@ class ResultsHook(Hook):
     Args:
         filename: Name of the file.
     """
+
     priority = 'LOW'
 
     def __init__(self, filename: str = 'results.json') -> None:
@@ -113,24 +115,41 @@ class ResultsHook(Hook):
         for metric in getattr(loop.evaluator, 'metrics', []):
             if getattr(metric, 'details', None):
                 details[getattr(metric, 'prefix', None) or type(metric).__name__] = metric.details
-        return dict(metrics=metrics or {}, details=details, epoch=runner.epoch, iter=runner.iter,
-                    checkpoint=runner._load_from, images=len(loop.dataloader.dataset),
-                    seconds=round(time.perf_counter() - self._started, 3))
+        return dict(
+            metrics=metrics or {},
+            details=details,
+            epoch=runner.epoch,
+            iter=runner.iter,
+            checkpoint=runner._load_from,
+            images=len(loop.dataloader.dataset),
+            seconds=round(time.perf_counter() - self._started, 3),
+        )
 
     def _train_state(self, runner: Runner, finished: bool, ahead: int = 0) -> dict[str, Any]:
         by_epoch = runner.max_epochs > 1 or runner.epoch > 0
         epoch = runner.epoch + (ahead if by_epoch else 0)
         seconds = self._seconds_before + time.perf_counter() - self._train_started
-        return dict(epoch=min(epoch, runner.max_epochs), iter=runner.iter, max_epochs=runner.max_epochs,
-                    max_iters=runner.max_iters, finished=finished, seconds=round(seconds, 3))
+        return dict(
+            epoch=min(epoch, runner.max_epochs),
+            iter=runner.iter,
+            max_epochs=runner.max_epochs,
+            max_iters=runner.max_iters,
+            finished=finished,
+            seconds=round(seconds, 3),
+        )
 
     def _read(self, runner: Runner) -> dict[str, Any]:
         return read_results(Path(runner.work_dir) / self.filename)
 
     def _write(self, runner: Runner, results: dict[str, Any], **entries: Any) -> None:
         name = Path(runner.cfg.filename).name if runner.cfg.filename else None
-        results.update(config=name, seed=runner.seed, versions=_versions(),
-                       written=datetime.now(timezone.utc).isoformat(timespec='seconds'), **entries)
+        results.update(
+            config=name,
+            seed=runner.seed,
+            versions=_versions(),
+            written=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+            **entries,
+        )
         write_json(results, Path(runner.work_dir) / self.filename)
 
 

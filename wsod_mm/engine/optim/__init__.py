@@ -1,4 +1,5 @@
 """Optimiser wrappers and parameter groups."""
+
 from wsod_mm.engine.optim.accumulation import AccumulationMixin
 from wsod_mm.engine.optim.amp_optim_wrapper import AmpOptimWrapper
 from wsod_mm.engine.optim.caffe_optim_wrapper_constructor import CaffeOptimWrapperConstructor

@@ -1,4 +1,5 @@
 """Two meanings of gradient accumulation."""
+
 from typing import Any
 
 import torch

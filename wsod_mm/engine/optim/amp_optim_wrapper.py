@@ -1,4 +1,5 @@
 """MMEngine's ``AmpOptimWrapper`` with the accumulation switch, also on the CPU."""
+
 from typing import Any
 
 import torch
@@ -13,9 +14,13 @@ __all__ = ['AmpOptimWrapper']
 
 
 class _AnyDeviceAmp(_AmpOptimWrapper):
-
-    def __init__(self, loss_scale: str | float | dict = 'dynamic', dtype: str | torch.dtype | None = None,
-                 use_fsdp: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        loss_scale: str | float | dict = 'dynamic',
+        dtype: str | torch.dtype | None = None,
+        use_fsdp: bool = False,
+        **kwargs: Any,
+    ) -> None:
         if has_accelerator():
             super().__init__(loss_scale=loss_scale, dtype=dtype, use_fsdp=use_fsdp, **kwargs)
             return

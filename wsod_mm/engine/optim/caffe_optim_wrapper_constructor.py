@@ -1,4 +1,5 @@
 """Parameter groups as Caffe's prototxt files describe them."""
+
 from typing import Any
 
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -53,8 +54,9 @@ class CaffeOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             raise ValueError(f'CaffeOptimWrapperConstructor needs lr in the optimizer config, got {self.optimizer_cfg}')
         unknown = set(self.paramwise_cfg) - _OPTIONS
         if unknown:
-            raise ValueError(f'unknown paramwise_cfg {sorted(unknown)}; CaffeOptimWrapperConstructor takes '
-                             f'{sorted(_OPTIONS)}')
+            raise ValueError(
+                f'unknown paramwise_cfg {sorted(unknown)}; CaffeOptimWrapperConstructor takes {sorted(_OPTIONS)}'
+            )
 
     def add_params(self, params: list[dict[str, Any]], module: nn.Module, prefix: str = '', **kwargs: Any) -> None:
         """Append one parameter group per pair of learning rate and decay to ``params``.
@@ -84,6 +86,7 @@ class CaffeOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 decay *= self.paramwise_cfg.get('norm_decay_mult', 1.0)
             groups.setdefault((lr, decay), []).append(parameter)
         if unused:
-            raise ValueError(f'custom_keys {sorted(unused)} match no trainable parameter '
-                             '(or only ones that a longer key takes)')
+            raise ValueError(
+                f'custom_keys {sorted(unused)} match no trainable parameter (or only ones that a longer key takes)'
+            )
         params.extend(dict(params=members, lr=lr, weight_decay=decay) for (lr, decay), members in groups.items())

@@ -1,4 +1,5 @@
 """MMEngine's ``OptimWrapper`` with the accumulation switch."""
+
 from mmengine.optim import OptimWrapper as _OptimWrapper
 
 from wsod_mm.engine.optim.accumulation import AccumulationMixin

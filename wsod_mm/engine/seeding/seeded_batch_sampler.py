@@ -1,4 +1,5 @@
 """A batch sampler that can start in the middle."""
+
 from collections.abc import Iterator
 from typing import Any
 

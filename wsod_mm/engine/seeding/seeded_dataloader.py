@@ -1,4 +1,5 @@
 """Make a data loader repeatable and resumable."""
+
 from torch.utils.data import DataLoader, IterableDataset
 
 from wsod_mm.engine.seeding.seeded_batch_sampler import SeededBatchSampler
@@ -9,8 +10,11 @@ __all__ = ['can_be_seeded', 'seeded_dataloader']
 
 def can_be_seeded(dataloader: DataLoader) -> bool:
     """Whether a loader draws indices in batches, which :func:`seeded_dataloader` needs."""
-    return (isinstance(dataloader, DataLoader) and dataloader.batch_sampler is not None
-            and not isinstance(dataloader.dataset, IterableDataset))
+    return (
+        isinstance(dataloader, DataLoader)
+        and dataloader.batch_sampler is not None
+        and not isinstance(dataloader.dataset, IterableDataset)
+    )
 
 
 def seeded_dataloader(dataloader: DataLoader, seed: int, endless: bool = False) -> DataLoader:
@@ -30,12 +34,16 @@ def seeded_dataloader(dataloader: DataLoader, seed: int, endless: bool = False) 
     if isinstance(dataloader.batch_sampler, SeededBatchSampler):
         return dataloader
     if not can_be_seeded(dataloader):
-        raise TypeError('a data loader over an iterable data set, or one without a batch sampler, cannot be '
-                        'made resumable')
+        raise TypeError(
+            'a data loader over an iterable data set, or one without a batch sampler, cannot be made resumable'
+        )
     options = {}
     if dataloader.num_workers > 0:
-        options = dict(prefetch_factor=dataloader.prefetch_factor, persistent_workers=dataloader.persistent_workers,
-                       multiprocessing_context=dataloader.multiprocessing_context)
+        options = dict(
+            prefetch_factor=dataloader.prefetch_factor,
+            persistent_workers=dataloader.persistent_workers,
+            multiprocessing_context=dataloader.multiprocessing_context,
+        )
     return DataLoader(
         SeededDataset(dataloader.dataset, seed),
         batch_sampler=SeededBatchSampler(dataloader.batch_sampler, len(dataloader.dataset), endless),
@@ -45,4 +53,5 @@ def seeded_dataloader(dataloader: DataLoader, seed: int, endless: bool = False) 
         timeout=dataloader.timeout,
         worker_init_fn=dataloader.worker_init_fn,
         generator=dataloader.generator,
-        **options)
+        **options,
+    )

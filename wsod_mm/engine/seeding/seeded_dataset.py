@@ -1,4 +1,5 @@
 """A dataset whose random transforms depend on the sample's key alone."""
+
 from typing import Any, NamedTuple
 
 from torch.utils.data import Dataset
@@ -16,6 +17,7 @@ class SampleKey(NamedTuple):
         turn: How often the data set was gone through within the epoch (endless samplers never leave epoch 0).
         index: Index into the data set.
     """
+
     epoch: int
     turn: int
     index: int

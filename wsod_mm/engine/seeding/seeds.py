@@ -1,4 +1,5 @@
 """Seeds that depend on where training stands, not on how it got there."""
+
 import random
 
 import numpy as np

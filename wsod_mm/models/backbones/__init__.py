@@ -1,4 +1,5 @@
 """Backbones."""
+
 from .mini_cnn import MiniCNN
 from .vgg16 import VGG16
 

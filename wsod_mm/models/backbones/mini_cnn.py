@@ -58,13 +58,9 @@ class MiniCNN(BaseModule):
         settings = {'strides': strides, 'depths': depths, 'dilations': dilations}
         for name, values in settings.items():
             if len(values) != count:
-                raise ValueError(
-                    f'{name}={tuple(values)!r}: give {count} values, as many as channels'
-                )
+                raise ValueError(f'{name}={tuple(values)!r}: give {count} values, as many as channels')
         if not out_indices or not all(0 <= index < count for index in out_indices):
-            raise ValueError(
-                f'out_indices={tuple(out_indices)!r}: must name stages 0 to {count - 1}'
-            )
+            raise ValueError(f'out_indices={tuple(out_indices)!r}: must name stages 0 to {count - 1}')
         if not -1 <= frozen_stages <= count:
             raise ValueError(f'frozen_stages={frozen_stages!r}: must lie in [-1, {count}]')
         self.out_indices = tuple(out_indices)

@@ -1,4 +1,5 @@
 """VGG16's convolutions."""
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -32,8 +33,13 @@ class VGG16(BaseModule):
         ValueError: An argument is out of range.
     """
 
-    def __init__(self, stride: int = 8, frozen_stages: int = 2, width_mult: float = 1.0,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        stride: int = 8,
+        frozen_stages: int = 2,
+        width_mult: float = 1.0,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         if init_cfg is None:
             init_cfg = dict(type='Kaiming', layer='Conv2d', mode='fan_in')
         super().__init__(init_cfg)
@@ -51,8 +57,7 @@ class VGG16(BaseModule):
             width = max(1, int(width * width_mult))
             dilation = 2 if stage == 5 and stride == 8 else 1
             for _ in range(convs):
-                layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation),
-                           nn.ReLU(inplace=True)]
+                layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
                 channels = width
             if stage < 4 or (stage == 4 and stride == 16):
                 layers.append(nn.MaxPool2d(2, 2))
@@ -63,7 +68,7 @@ class VGG16(BaseModule):
         self.out_channels = channels
         self.frozen_stages = frozen_stages
         self._frozen_layers = ends[frozen_stages]
-        self.features[:self._frozen_layers].requires_grad_(False)
+        self.features[: self._frozen_layers].requires_grad_(False)
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """Feature map of a batch.
@@ -76,5 +81,5 @@ class VGG16(BaseModule):
         """
         if self._frozen_layers:
             with torch.no_grad():
-                x = self.features[:self._frozen_layers](x)
-        return (self.features[self._frozen_layers:](x),)
+                x = self.features[: self._frozen_layers](x)
+        return (self.features[self._frozen_layers :](x),)

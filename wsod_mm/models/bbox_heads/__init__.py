@@ -1,4 +1,5 @@
 """Predictors: RoI features in, scores out."""
+
 from .refine_heads import RefineHeads
 from .wsddn_head import MILOutput, WSDDNHead
 

@@ -1,4 +1,5 @@
 """Classifiers of the refinement branches."""
+
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 

@@ -1,4 +1,5 @@
 """Two-stream MIL predictor of WSDDN."""
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,10 +46,12 @@ class WSDDNHead(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(
-            init_cfg=init_cfg or [
+            init_cfg=init_cfg
+            or [
                 dict(type='Normal', std=cls_std, override=dict(name='fc_cls')),
                 dict(type='Normal', std=det_std, override=dict(name='fc_det')),
-            ])
+            ]
+        )
         self.num_classes = num_classes
         self.fc_cls = nn.Linear(in_channels, num_classes)
         self.fc_det = nn.Linear(in_channels, num_classes)

@@ -1,4 +1,5 @@
 """Image classifiers."""
+
 from .gap_cls_head import GAPClsHead
 from .image_classifier import ImageClassifier
 

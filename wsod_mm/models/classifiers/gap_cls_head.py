@@ -77,8 +77,7 @@ class GAPClsHead(BaseModule):
         """
         if x.size(1) != self.in_channels:
             raise ValueError(
-                f'the feature map has {x.size(1)} channels, the head was configured '
-                f'with in_channels={self.in_channels}'
+                f'the feature map has {x.size(1)} channels, the head was configured with in_channels={self.in_channels}'
             )
         if self.feature == 'conv_gap':
             x = F.dropout2d(x, self.dropout, self.training)
@@ -90,9 +89,7 @@ class GAPClsHead(BaseModule):
         weight = self.fc.weight.view(self.num_classes, self.in_channels, 1, 1)
         return F.conv2d(x, weight, self.fc.bias)
 
-    def loss(
-        self, logits: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def loss(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
         """Classification loss, in float32 also under autocast.
 
         Args:

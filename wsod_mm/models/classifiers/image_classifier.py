@@ -96,9 +96,7 @@ class ImageClassifier(BaseModel):
             )
         weight = None
         if any('weight' in label for label in labels):
-            weight = torch.stack(
-                [label.get('weight', torch.ones_like(label.score)) for label in labels]
-            )
+            weight = torch.stack([label.get('weight', torch.ones_like(label.score)) for label in labels])
         return self.head.loss(logits, target, weight)
 
     def predict(self, inputs: Tensor, data_samples: SampleList) -> SampleList:

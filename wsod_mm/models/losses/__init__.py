@@ -1,4 +1,5 @@
 """Losses as modules."""
+
 from .mil_bce_loss import MILBCELoss
 from .oicr_loss import OICRLoss
 

@@ -1,4 +1,5 @@
 """Image-level loss of WSDDN."""
+
 from torch import Tensor, nn
 
 from wsod_mm.functional.mil import mil_bce_loss

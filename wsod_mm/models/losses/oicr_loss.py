@@ -1,4 +1,5 @@
 """Refinement loss of OICR."""
+
 from torch import Tensor, nn
 
 from wsod_mm.functional.mining import Seeds

@@ -1,4 +1,5 @@
 """OICR's miner."""
+
 from torch import Tensor
 
 from wsod_mm.functional.mining import Seeds, top1_seeds

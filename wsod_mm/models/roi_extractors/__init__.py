@@ -1,4 +1,5 @@
 """RoI feature extractors."""
+
 from .weak_roi_extractor import WeakRoIExtractor
 
 __all__ = ['WeakRoIExtractor']

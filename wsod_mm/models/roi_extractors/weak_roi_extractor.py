@@ -1,4 +1,5 @@
 """RoI features of one feature map."""
+
 import torch
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.utils import ConfigType, OptMultiConfig
@@ -29,13 +30,17 @@ class WeakRoIExtractor(SingleRoIExtractor):
         ValueError: ``featmap_strides`` has not exactly one entry.
     """
 
-    def __init__(self, roi_layer: ConfigType, out_channels: int, featmap_strides: list[int],
-                 init_cfg: OptMultiConfig = None) -> None:
+    def __init__(
+        self, roi_layer: ConfigType, out_channels: int, featmap_strides: list[int], init_cfg: OptMultiConfig = None
+    ) -> None:
         if len(featmap_strides) != 1:
-            raise ValueError('WeakRoIExtractor pools one feature map, got featmap_strides='
-                             f'{list(featmap_strides)}; use SingleRoIExtractor for a pyramid')
-        super().__init__(roi_layer=roi_layer, out_channels=out_channels,
-                         featmap_strides=featmap_strides, init_cfg=init_cfg)
+            raise ValueError(
+                'WeakRoIExtractor pools one feature map, got featmap_strides='
+                f'{list(featmap_strides)}; use SingleRoIExtractor for a pyramid'
+            )
+        super().__init__(
+            roi_layer=roi_layer, out_channels=out_channels, featmap_strides=featmap_strides, init_cfg=init_cfg
+        )
 
     def build_roi_layers(self, layer_cfg: ConfigType, featmap_strides: list[int]) -> nn.ModuleList:
         """Build the pooling layer; called by the base class."""
@@ -44,8 +49,7 @@ class WeakRoIExtractor(SingleRoIExtractor):
             cfg['type'] = RoIMaxPool
         return super().build_roi_layers(cfg, featmap_strides)
 
-    def forward(self, feats: tuple[Tensor, ...], rois: Tensor,
-                roi_scale_factor: float | None = None) -> Tensor:
+    def forward(self, feats: tuple[Tensor, ...], rois: Tensor, roi_scale_factor: float | None = None) -> Tensor:
         """Pool every RoI.
 
         Args:
@@ -61,8 +65,10 @@ class WeakRoIExtractor(SingleRoIExtractor):
         """
         feature = feats[0]
         if feature.size(1) != self.out_channels:
-            raise ValueError(f'the feature map has {feature.size(1)} channels, the extractor was '
-                             f'configured with out_channels={self.out_channels}')
+            raise ValueError(
+                f'the feature map has {feature.size(1)} channels, the extractor was '
+                f'configured with out_channels={self.out_channels}'
+            )
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
         exact = torch.promote_types(feature.dtype, torch.float32)

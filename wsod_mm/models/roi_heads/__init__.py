@@ -1,4 +1,5 @@
 """RoI heads."""
+
 from .weak_roi_head import WeakRoIHead
 
 __all__ = ['WeakRoIHead']

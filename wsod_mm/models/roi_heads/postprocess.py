@@ -1,4 +1,5 @@
 """From proposal scores to detections."""
+
 import numpy as np
 import torch
 from mmdet.models.layers import multiclass_nms
@@ -37,8 +38,10 @@ def restore_boxes(boxes: Tensor, metainfo: dict) -> Tensor:
     if metainfo.get('flip'):
         direction = metainfo.get('flip_direction')
         if direction != 'horizontal':
-            raise ValueError(f"test images may only be flipped horizontally, got {direction!r} for "
-                             f"{metainfo.get('img_path')}; use RandomFlip(direction='horizontal')")
+            raise ValueError(
+                f'test images may only be flipped horizontally, got {direction!r} for '
+                f"{metainfo.get('img_path')}; use RandomFlip(direction='horizontal')"
+            )
         boxes = flip_boxes_inclusive(boxes, metainfo['img_shape'][1])
     return boxes / boxes.new_tensor(tuple(metainfo['scale_factor']) * 2)
 
@@ -75,5 +78,6 @@ def detections_from_scores(boxes: Tensor, scores: Tensor, test_cfg: ConfigDict |
     # multiclass_nms ignores a last column, which MMDetection keeps for background
     padded = torch.cat((scores, scores.new_zeros(len(scores), 1)), dim=1)
     dets, labels = multiclass_nms(
-        boxes, padded, cfg.get('score_thr', 1e-5), dict(cfg.get('nms', DEFAULT_NMS)), cfg.get('max_per_img', 100))
+        boxes, padded, cfg.get('score_thr', 1e-5), dict(cfg.get('nms', DEFAULT_NMS)), cfg.get('max_per_img', 100)
+    )
     return InstanceData(bboxes=dets[:, :4], scores=dets[:, 4], labels=labels)

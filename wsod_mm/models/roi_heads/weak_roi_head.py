@@ -1,4 +1,5 @@
 """RoI head of the MIL detectors: pools, predicts, mines, refines."""
+
 import torch
 from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
 from mmdet.structures import SampleList
@@ -58,7 +59,8 @@ class WeakRoIHead(BaseRoIHead):
             shared_head=shared_head,
             train_cfg=train_cfg,
             test_cfg=test_cfg,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
         self.loss_mil = MODELS.build(loss_mil)
         self.refine_heads = None
         if refine_heads is not None:
@@ -107,7 +109,7 @@ class WeakRoIHead(BaseRoIHead):
             Output of the MIL predictor, and the K refinement probabilities ``[sum R_n, C + 1]``.
         """
         boxes = [proposals.bboxes for proposals in rpn_results_list]
-        features = self.bbox_roi_extractor(x[:self.bbox_roi_extractor.num_inputs], bbox2roi(boxes))
+        features = self.bbox_roi_extractor(x[: self.bbox_roi_extractor.num_inputs], bbox2roi(boxes))
         features = self.shared_head(features)
         mil = self.bbox_head(features, [len(b) for b in boxes])
         return mil, self.refine_heads(features) if self.refine_heads is not None else []
@@ -143,8 +145,7 @@ class WeakRoIHead(BaseRoIHead):
         for k, probs in enumerate(refined):
             per_image = probs.split([len(b) for b in boxes])
             branch_losses, ratios = [], []
-            for image_boxes, image_probs, source, image_labels in zip(
-                    boxes, per_image, sources, labels, strict=True):
+            for image_boxes, image_probs, source, image_labels in zip(boxes, per_image, sources, labels, strict=True):
                 seeds = self.miner(image_boxes, source.detach(), image_labels)
                 loss, assignment = self.loss_refine(image_boxes, image_probs, seeds, k)
                 branch_losses.append(loss)

@@ -1,4 +1,5 @@
 """Layers between pooled features and predictors."""
+
 from .fc67_head import SharedFC67Head
 from .res5_head import SharedRes5Head
 

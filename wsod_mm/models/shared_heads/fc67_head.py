@@ -85,9 +85,7 @@ class SharedFC67Head(BaseModule):
             part = slice(begin, begin + self.chunk_size)
             inputs = (x[part], *(None if mask is None else mask[part] for mask in masks))
             if torch.is_grad_enabled():
-                outputs.append(
-                    checkpoint(self._layers, *inputs, use_reentrant=False, preserve_rng_state=False)
-                )
+                outputs.append(checkpoint(self._layers, *inputs, use_reentrant=False, preserve_rng_state=False))
             else:
                 outputs.append(self._layers(*inputs))
         return torch.cat(outputs)
@@ -95,9 +93,7 @@ class SharedFC67Head(BaseModule):
     def _draw_masks(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
         if not self.training or self.dropout == 0:
             return None, None
-        masks = (
-            x.new_empty(len(x), fc.out_features, dtype=torch.bool) for fc in (self.fc6, self.fc7)
-        )
+        masks = (x.new_empty(len(x), fc.out_features, dtype=torch.bool) for fc in (self.fc6, self.fc7))
         mask6, mask7 = (mask.bernoulli_(1 - self.dropout) for mask in masks)
         return mask6, mask7
 

@@ -1,4 +1,5 @@
 """ResNet's last stage as the layers between pooled features and predictors."""
+
 from mmdet.models.roi_heads.shared_heads import ResLayer
 from torch import Tensor
 

@@ -1,4 +1,5 @@
 """Test-time augmentation."""
+
 from .weak_tta import WeakTTAModel
 
 __all__ = ['WeakTTAModel']

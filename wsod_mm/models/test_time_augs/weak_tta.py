@@ -1,4 +1,5 @@
 """Test-time augmentation that averages the scores of the same proposals."""
+
 from collections.abc import Sequence
 
 import torch
@@ -51,7 +52,8 @@ class WeakTTAModel(BaseTTAModel):
             if others.shape != boxes.shape or (boxes.numel() and (others - boxes).abs().max() > 1):
                 raise ValueError(
                     f'the views of {merged.metainfo.get("img_path")} hold different proposals; load and filter them '
-                    'before TestTimeAug, and wrap Resize and RandomFlip in ProposalBroadcaster')
+                    'before TestTimeAug, and wrap Resize and RandomFlip in ProposalBroadcaster'
+                )
         scores = torch.stack([view.proposal_instances.scores for view in views]).mean(dim=0)
         cfg = {**dict(self.module.roi_head.test_cfg or {}), **self.tta_cfg}
         merged.pred_instances = detections_from_scores(boxes, scores, cfg)

@@ -56,10 +56,7 @@ class ConversionReport:
                 f'{" + ".join(self.formats)}, {self.order}, {self.offset}-based: {self.boxes} boxes'
                 f' of {self.images} images (per image {low} to {high}, median {middle})'
             ),
-            (
-                f'{self.outside:.3%} left their image and were clipped, {self.dropped} lay outside'
-                ' and were dropped'
-            ),
+            (f'{self.outside:.3%} left their image and were clipped, {self.dropped} lay outside and were dropped'),
         ]
         if self.unused:
             lines.append(f'{self.unused} entries belong to images that are not in the list')
@@ -105,13 +102,9 @@ def convert_proposals(
     """
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
     if order not in (None, *ORDERS) or offset not in (None, 0, 1):
-        raise ProposalFileError(
-            f'order must be one of {ORDERS} and offset 0 or 1, got {order!r} and {offset!r}'
-        )
+        raise ProposalFileError(f'order must be one of {ORDERS} and offset 0 or 1, got {order!r} and {offset!r}')
     if format != 'auto' and format not in FORMATS:
-        raise ProposalFileError(
-            f'unknown format {format!r}; choose auto or one of {", ".join(FORMATS)}'
-        )
+        raise ProposalFileError(f'unknown format {format!r}; choose auto or one of {", ".join(FORMATS)}')
     entries = {entry.image_id: entry for entry in source}
     found: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     report = ConversionReport([], '', 0)
@@ -127,18 +120,13 @@ def convert_proposals(
         rows = [(image_id, row) for row, image_id in enumerate(matched) if image_id is not None]
         report.unused += len(matched) - len(rows)
         ids, boxes = [image_id for image_id, _ in rows], [raw.boxes[row] for _, row in rows]
-        sizes = [
-            entries[i].size
-            for i in tqdm(ids, desc=f'checking {path.name}', unit='img', disable=not progress)
-        ]
+        sizes = [entries[i].size for i in tqdm(ids, desc=f'checking {path.name}', unit='img', disable=not progress)]
         share = check_order(ids, boxes, sizes, this_order, this_offset, max_outside, str(path))
         count = sum(map(len, boxes))
         outside, total = outside + share * count, total + count
         twice = [i for i in ids if i in found]
         if twice:
-            raise ProposalFileError(
-                f'{path}: {len(twice)} images occur in another input file too, first {twice[0]!r}'
-            )
+            raise ProposalFileError(f'{path}: {len(twice)} images occur in another input file too, first {twice[0]!r}')
         for (image_id, row), b, size in zip(rows, boxes, sizes, strict=True):
             b = arrange(b, this_order, this_offset)
             keep = inside_image(b, size[1], size[0])
@@ -170,9 +158,7 @@ def convert_proposals(
     if len(counts):
         report.per_image = int(counts.min()), int(np.median(counts)), int(counts.max())
     report.warnings = _oddities(proposals)
-    store.meta['report'] = {
-        k: v for k, v in asdict(report).items() if k in ('outside', 'dropped', 'unused')
-    }
+    store.meta['report'] = {k: v for k, v in asdict(report).items() if k in ('outside', 'dropped', 'unused')}
     return store, report
 
 
@@ -184,7 +170,6 @@ def _oddities(proposals: dict[str, tuple[np.ndarray, np.ndarray | None]]) -> lis
     filled = [b for b, _ in proposals.values() if len(b)]
     if sum(map(len, filled)) >= 1000 and min(float(b[:, :2].min()) for b in filled) >= 1:
         warnings.append(
-            'no box touches the left or the upper border: the file may be 1-based, look again with'
-            ' --offset 1'
+            'no box touches the left or the upper border: the file may be 1-based, look again with --offset 1'
         )
     return warnings

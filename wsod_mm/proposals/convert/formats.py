@@ -41,15 +41,9 @@ FORMATS = {
     'fast-rcnn-demo-mat': ProposalFormat(
         read_image_mats, 'xyxy', 0, 'fast-rcnn demo <id>_boxes.mat (a file or a folder)'
     ),
-    'mcg-mat': ProposalFormat(
-        read_image_mats, 'yxyx', 1, 'folder of MCG files of Berkeley, <id>.mat'
-    ),
-    'mcg-hosang-mat': ProposalFormat(
-        read_image_mats, 'xyxy', 1, "folder of per-image files of Hosang's re-release"
-    ),
-    'detectron-pkl': ProposalFormat(
-        read_id_pickle, 'xyxy', 0, 'Detectron / PCL: boxes, scores, indexes or ids'
-    ),
+    'mcg-mat': ProposalFormat(read_image_mats, 'yxyx', 1, 'folder of MCG files of Berkeley, <id>.mat'),
+    'mcg-hosang-mat': ProposalFormat(read_image_mats, 'xyxy', 1, "folder of per-image files of Hosang's re-release"),
+    'detectron-pkl': ProposalFormat(read_id_pickle, 'xyxy', 0, 'Detectron / PCL: boxes, scores, indexes or ids'),
     'wetectron-pkl': ProposalFormat(
         read_id_pickle, 'xyxy', 0, 'wetectron: the same keys; give train and val files together'
     ),
@@ -57,9 +51,7 @@ FORMATS = {
         read_id_pickle, 'xyxy', 0, 'detectron2 / DRN-WSOD: boxes, objectness_logits or scores, ids'
     ),
     'mmdet-pkl': ProposalFormat(read_mmdet_pickle, 'xyxy', 0, 'MMDetection 3.x dict or 2.x list'),
-    'npz': ProposalFormat(
-        read_npz, 'xyxy', 0, 'a store of ours, or one array per image named by its id'
-    ),
+    'npz': ProposalFormat(read_npz, 'xyxy', 0, 'a store of ours, or one array per image named by its id'),
 }
 
 
@@ -79,12 +71,8 @@ def detect_format(path: str | os.PathLike) -> str:
     if path.is_dir():
         files = list(path.glob('*.mat'))
         if files:
-            return (
-                'fast-rcnn-demo-mat' if all(f.stem.endswith('_boxes') for f in files) else 'mcg-mat'
-            )
-        raise ProposalFileError(
-            f'{path} is a folder without .mat files; proposals come as .mat, .pkl or .npz'
-        )
+            return 'fast-rcnn-demo-mat' if all(f.stem.endswith('_boxes') for f in files) else 'mcg-mat'
+        raise ProposalFileError(f'{path} is a folder without .mat files; proposals come as .mat, .pkl or .npz')
     if path.suffix == '.mat':
         content = load_mat(path)
         table = content.get('boxes', content.get('bboxes'))
@@ -96,13 +84,8 @@ def detect_format(path: str | os.PathLike) -> str:
     if path.suffix in ('.pkl', '.pickle'):
         content = load_plain_pickle(path)
         if isinstance(content, dict) and 'boxes' in content:
-            return (
-                'detectron2-pkl'
-                if {'objectness_logits', 'bbox_mode'} & set(content)
-                else 'detectron-pkl'
-            )
+            return 'detectron2-pkl' if {'objectness_logits', 'bbox_mode'} & set(content) else 'detectron-pkl'
         return 'mmdet-pkl'
     raise ProposalFileError(
-        f'cannot tell the format of {path} from its name; give one with --format:'
-        f' {", ".join(FORMATS)}'
+        f'cannot tell the format of {path} from its name; give one with --format: {", ".join(FORMATS)}'
     )

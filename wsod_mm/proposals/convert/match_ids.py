@@ -21,9 +21,7 @@ def numeric_id(image_id: str) -> int | None:
     return int(digits) if digits.isdecimal() else None
 
 
-def match_ids(
-    keys: Sequence[str | int] | None, count: int, image_ids: Sequence[str], source: str
-) -> list[str | None]:
+def match_ids(keys: Sequence[str | int] | None, count: int, image_ids: Sequence[str], source: str) -> list[str | None]:
     """Find the image of every entry of a file.
 
     Args:
@@ -65,8 +63,7 @@ def match_ids(
             found = by_number.get(key)
             if found == '':
                 raise ProposalFileError(
-                    f'{source}: number {key} fits several images of the list; use one list per'
-                    ' data set'
+                    f'{source}: number {key} fits several images of the list; use one list per data set'
                 )
         found = found or None
         if found is not None:

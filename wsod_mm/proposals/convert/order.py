@@ -44,9 +44,7 @@ def outside_mask(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     )
 
 
-def outside_shares(
-    boxes: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]]
-) -> dict[tuple[str, int], float]:
+def outside_shares(boxes: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]]) -> dict[tuple[str, int], float]:
     """Share of boxes that leave their image, under every order and offset.
 
     Args:
@@ -56,10 +54,7 @@ def outside_shares(
     total = max(sum(map(len, boxes)), 1)
     return {
         (order, offset): (
-            sum(
-                int(outside_mask(arrange(b, order, offset), *size).sum())
-                for b, size in zip(boxes, sizes, strict=True)
-            )
+            sum(int(outside_mask(arrange(b, order, offset), *size).sum()) for b, size in zip(boxes, sizes, strict=True))
             / total
         )
         for order in ORDERS
@@ -116,10 +111,7 @@ def check_order(
     fix = (
         'What would fit: ' + ', or '.join(fitting)
         if fitting
-        else (
-            'No other order or offset fits either: these are probably proposals of other images, or'
-            ' of resized ones'
-        )
+        else ('No other order or offset fits either: these are probably proposals of other images, or of resized ones')
     )
     raise ProposalFileError(
         f'{source}: taken as {order}, {offset}-based, {count} of {total} boxes ({share:.1%}) leave'

@@ -41,9 +41,7 @@ def as_boxes(value: object, where: str) -> tuple[np.ndarray, np.ndarray | None]:
     if table.size == 0:
         return np.zeros((0, 4), np.float32), None
     if table.ndim != 2 or table.shape[1] not in (4, 5):
-        raise ProposalFileError(
-            f'{where}: boxes must be [R,4] (or [R,5] with a score), got {table.shape}'
-        )
+        raise ProposalFileError(f'{where}: boxes must be [R,4] (or [R,5] with a score), got {table.shape}')
     return table[:, :4], (table[:, 4] if table.shape[1] == 5 else None)
 
 

@@ -27,13 +27,11 @@ def load_mat(path: Path) -> dict[str, Any]:
         content = loadmat(str(path))
     except NotImplementedError as error:
         raise ProposalFileError(
-            f"{path} is a MATLAB v7.3 (HDF5) file, which scipy cannot read; save it again in MATLAB"
+            f'{path} is a MATLAB v7.3 (HDF5) file, which scipy cannot read; save it again in MATLAB'
             " with save('new.mat', '-v7')"
         ) from error
     except Exception as error:  # scipy raises a different class for every kind of damage
-        raise ProposalFileError(
-            f'{path} is truncated or no MATLAB file ({type(error).__name__}: {error})'
-        ) from error
+        raise ProposalFileError(f'{path} is truncated or no MATLAB file ({type(error).__name__}: {error})') from error
     return {key: value for key, value in content.items() if not key.startswith('__')}
 
 
@@ -52,16 +50,14 @@ def read_cell_mat(path: Path) -> RawProposals:
     if cells.dtype != object:
         raise ProposalFileError(
             f"{path}: 'boxes' is one table {cells.shape}, not a cell per image; use --format"
-            " fast-rcnn-demo-mat (xyxy, 0-based) or mcg-mat"
+            ' fast-rcnn-demo-mat (xyxy, 0-based) or mcg-mat'
         )
     cells = cells.reshape(-1)
     names = None
     if 'images' in content:
         names = [str(np.asarray(cell).reshape(-1)[0]) for cell in content['images'].reshape(-1)]
         if len(names) != len(cells):
-            raise ProposalFileError(
-                f"{path}: {len(cells)} entries in 'boxes' but {len(names)} in 'images'"
-            )
+            raise ProposalFileError(f"{path}: {len(cells)} entries in 'boxes' but {len(names)} in 'images'")
     boxes = [as_boxes(cell, f'{path}, entry {i}') for i, cell in enumerate(cells)]
     return RawProposals(names, [b for b, _ in boxes], [s for _, s in boxes])
 
@@ -77,13 +73,9 @@ def read_image_mats(path: Path) -> RawProposals:
         content = load_mat(file)
         table = _boxes_of(content, file)
         if table.dtype == object:
-            raise ProposalFileError(
-                f"{file}: 'boxes' is a cell of many images; use --format fast-rcnn-mat"
-            )
+            raise ProposalFileError(f"{file}: 'boxes' is a cell of many images; use --format fast-rcnn-mat")
         boxes, scores = as_boxes(table, str(file))
         keys.append(file.stem.removesuffix('_boxes'))
         all_boxes.append(boxes)
-        all_scores.append(
-            as_scores(content['scores'], len(boxes), str(file)) if 'scores' in content else scores
-        )
+        all_scores.append(as_scores(content['scores'], len(boxes), str(file)) if 'scores' in content else scores)
     return RawProposals(keys, all_boxes, all_scores)

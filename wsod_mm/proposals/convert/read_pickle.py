@@ -36,17 +36,13 @@ def read_id_pickle(path: Path) -> RawProposals:
     content = load_plain_pickle(path)
     refuse_ground_truth(content, path)
     if not isinstance(content, dict) or 'boxes' not in content:
-        what = (
-            sorted(map(str, content))[:6] if isinstance(content, dict) else type(content).__name__
-        )
-        raise ProposalFileError(
-            f"{path}: expected a dict with 'boxes', 'scores' and 'indexes' or 'ids', got {what}"
-        )
+        what = sorted(map(str, content))[:6] if isinstance(content, dict) else type(content).__name__
+        raise ProposalFileError(f"{path}: expected a dict with 'boxes', 'scores' and 'indexes' or 'ids', got {what}")
     ids = next((content[key] for key in ('indexes', 'ids') if key in content), None)
     if ids is None:
         raise ProposalFileError(
             f"{path} has neither 'indexes' nor 'ids' (it has {sorted(map(str, content))}); without"
-            " them nobody can know which image a row of boxes belongs to"
+            ' them nobody can know which image a row of boxes belongs to'
         )
     scores = next((content[key] for key in ('scores', 'objectness_logits') if key in content), None)
     tables = content['boxes']
@@ -56,16 +52,13 @@ def read_id_pickle(path: Path) -> RawProposals:
             f'{"no" if scores is None else len(scores)} entries of scores'
         )
     keys = [key if isinstance(key, str) else int(key) for key in ids]
-    pairs = [
-        as_boxes(table, f'{path}, image {key}') for key, table in zip(keys, tables, strict=True)
-    ]
+    pairs = [as_boxes(table, f'{path}, image {key}') for key, table in zip(keys, tables, strict=True)]
     boxes = [b for b, _ in pairs]
     if scores is None:
         per_image = [s for _, s in pairs]
     else:
         per_image = [
-            as_scores(s, len(b), f'{path}, image {key}')
-            for key, b, s in zip(keys, boxes, scores, strict=True)
+            as_scores(s, len(b), f'{path}, image {key}') for key, b, s in zip(keys, boxes, scores, strict=True)
         ]
     mode = content.get('bbox_mode')
     if mode not in (None, 0, 1):
@@ -87,16 +80,10 @@ def read_mmdet_pickle(path: Path) -> RawProposals:
     for key, item in content.items():
         table = item.get('bboxes') if isinstance(item, dict) else item
         if table is None:
-            raise ProposalFileError(
-                f"{path}: entry {key!r} has no 'bboxes' (it has {sorted(map(str, item))})"
-            )
+            raise ProposalFileError(f"{path}: entry {key!r} has no 'bboxes' (it has {sorted(map(str, item))})")
         b, s = as_boxes(table, f'{path}, entry {key!r}')
         boxes.append(b)
-        scores.append(
-            as_scores(item.get('scores'), len(b), f'{path}, entry {key!r}')
-            if isinstance(item, dict)
-            else s
-        )
+        scores.append(as_scores(item.get('scores'), len(b), f'{path}, entry {key!r}') if isinstance(item, dict) else s)
     return RawProposals([str(key) for key in content], boxes, scores)
 
 
@@ -110,9 +97,7 @@ def read_npz(path: Path) -> RawProposals:
                 return RawProposals(names, [b for b, _ in pairs], [s for _, s in pairs])
     except ProposalFileError:
         raise
-    except (
-        Exception
-    ) as error:  # zip, zlib, numpy and the operating system each have their own class
+    except Exception as error:  # zip, zlib, numpy and the operating system each have their own class
         raise ProposalFileError(
             f'{path} is truncated or no pickle-free .npz ({type(error).__name__}: {error})'
         ) from error

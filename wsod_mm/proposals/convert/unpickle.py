@@ -83,6 +83,5 @@ def load_plain_pickle(path: str | os.PathLike) -> Any:
         UnicodeDecodeError,
     ) as error:
         raise ProposalFileError(
-            f'{path} is truncated or no pickle ({type(error).__name__}: {error}); copy or download'
-            ' it again'
+            f'{path} is truncated or no pickle ({type(error).__name__}: {error}); copy or download it again'
         ) from error

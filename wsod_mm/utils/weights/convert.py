@@ -23,9 +23,7 @@ CONVERSIONS: dict[str, Callable[..., ConvertedWeights]] = {
 }
 
 
-def convert_weights(
-    kind: str, source: str | os.PathLike, target: str | os.PathLike, **options
-) -> ConvertedWeights:
+def convert_weights(kind: str, source: str | os.PathLike, target: str | os.PathLike, **options) -> ConvertedWeights:
     """Convert a local file of ImageNet weights to one that ``load_from`` and ``init_cfg`` take.
 
     The result is ``dict(state_dict=..., meta=...)``, loads with ``weights_only=True`` and is

@@ -46,20 +46,12 @@ def plain_state_dict(checkpoint: object) -> tuple[dict[str, Tensor], dict]:
         WeightConversionError: It holds no tensors.
     """
     if not isinstance(checkpoint, Mapping):
-        raise WeightConversionError(
-            f'expected a dict of tensors, found {type(checkpoint).__name__}'
-        )
+        raise WeightConversionError(f'expected a dict of tensors, found {type(checkpoint).__name__}')
     meta = checkpoint.get('meta') if 'state_dict' in checkpoint else None
     state = checkpoint.get('state_dict', checkpoint)
-    tensors = {
-        name.removeprefix('module.'): value
-        for name, value in state.items()
-        if isinstance(value, Tensor)
-    }
+    tensors = {name.removeprefix('module.'): value for name, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise WeightConversionError(
-            f'no tensors found; the top-level keys are {sorted(checkpoint)[:8]}'
-        )
+        raise WeightConversionError(f'no tensors found; the top-level keys are {sorted(checkpoint)[:8]}')
     return tensors, dict(meta or {})
 
 
@@ -76,9 +68,7 @@ def verify_shapes(state: Mapping[str, Tensor], expected: Mapping[str, Shape], ne
     """
     missing = [name for name in expected if name not in state]
     if missing:
-        raise WeightConversionError(
-            f'not a complete {network}: {_some(missing)} missing after renaming'
-        )
+        raise WeightConversionError(f'not a complete {network}: {_some(missing)} missing after renaming')
     wrong = [
         f'{name} is {tuple(state[name].shape)}, expected {tuple(shape)}'
         for name, shape in expected.items()

@@ -8,9 +8,7 @@ __all__ = ['input_meta', 'to_bgr']
 
 _INPUTS = {
     'caffe': dict(channel_order='bgr', mean=[102.9801, 115.9465, 122.7717], std=[1.0, 1.0, 1.0]),
-    'torchvision': dict(
-        channel_order='rgb', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
-    ),
+    'torchvision': dict(channel_order='rgb', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
 }
 
 

@@ -33,12 +33,7 @@ def resnet_shapes(depth: int, base_channels: int = 64) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {}
 
     def norm(name: str, channels: int) -> None:
-        shapes.update(
-            {
-                f'{name}.{part}': (channels,)
-                for part in ('weight', 'bias', 'running_mean', 'running_var')
-            }
-        )
+        shapes.update({f'{name}.{part}': (channels,) for part in ('weight', 'bias', 'running_mean', 'running_var')})
 
     def conv(name: str, number: str, source: int, target: int, kernel: int) -> None:
         shapes[f'{name}.conv{number}.weight'] = (target, source, kernel, kernel)
@@ -103,12 +98,9 @@ def convert_resnet(
     depth = _find_depth(bare)
     expected = resnet_shapes(depth, base_channels)
     verify_shapes(bare, expected, f'ResNet-{depth}')
-    dropped = [
-        name for name in bare if name not in expected and not name.endswith('.num_batches_tracked')
-    ]
+    dropped = [name for name in bare if name not in expected and not name.endswith('.num_batches_tracked')]
     converted = {
-        (_LAYER4[layer4] if name.startswith('layer4.') else 'backbone.') + name: bare[name]
-        for name in expected
+        (_LAYER4[layer4] if name.startswith('layer4.') else 'backbone.') + name: bare[name] for name in expected
     }
     if 'channel_order' not in meta:  # else the file is ours
         meta = dict(
@@ -130,8 +122,7 @@ def _bare(name: str) -> str:
 
 def _find_depth(state: Mapping[str, Any]) -> int:
     blocks = tuple(
-        len({name.split('.')[1] for name in state if name.startswith(f'layer{stage}.')})
-        for stage in range(1, 5)
+        len({name.split('.')[1] for name in state if name.startswith(f'layer{stage}.')}) for stage in range(1, 5)
     )
     bottleneck = 'layer1.0.conv3.weight' in state
     for depth, counts in _BLOCKS.items():
