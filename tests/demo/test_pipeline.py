@@ -161,7 +161,7 @@ while count < 20:
     count += 1
     open(work + '/a/count', 'a').write('x')
     print(f'Iter(train) [{{count}}/20]  loss: 0.5', flush=True)
-    time.sleep(.15)
+    time.sleep(float(os.environ['STEP_SECONDS']))
 open(work + '/a/out.txt', 'w').write(str(count))
 """
 def action(run):
@@ -182,7 +182,8 @@ def _alive(pid):
 def test_a_killed_pipeline_takes_its_tools_along_and_goes_on_later(tmp_path, number):
     script = tmp_path / 'run.py'
     script.write_text(_SCRIPT.format(root=str(ROOT), work=str(tmp_path / 'work')))
-    environment = {**os.environ, 'PYTHONUNBUFFERED': '1'}
+    # slow enough that even a busy machine delivers the signal long before the end
+    environment = {**os.environ, 'PYTHONUNBUFFERED': '1', 'STEP_SECONDS': '2'}
     first = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
     )
@@ -200,6 +201,7 @@ def test_a_killed_pipeline_takes_its_tools_along_and_goes_on_later(tmp_path, num
     assert not _alive(child)
     before = len((tmp_path / 'work' / 'a' / 'count').read_text())
     assert 0 < before < 20
+    environment['STEP_SECONDS'] = '0'
     subprocess.run([sys.executable, str(script)], check=True, env=environment, capture_output=True)
     assert len((tmp_path / 'work' / 'a' / 'count').read_text()) == 20  # went on, did not start again
 

@@ -31,7 +31,7 @@ setup(name='mmcv', version='0.0.1', packages=['mmcv'], cmdclass={'build_ext': Bu
 
 # Stands for the compiler: as slow as wanted, and notes what it compiled.
 COMPILER = """#!/bin/sh
-case "$*" in *" -c "*) sleep {delay};; esac
+case "$*" in *" -c "*) sleep "$SLOW_CXX";; esac
 g++ "$@" || exit 1
 for word in "$@"; do case "$word" in */unit*.cpp) echo "$(basename "$word")" >> {notes};; esac; done
 """
@@ -53,13 +53,14 @@ def tiny(tmp_path, monkeypatch):
     with tarfile.open(tmp_path / 'index' / 'mmcv-0.0.1.tar.gz', 'w:gz') as tar:
         tar.add(folder, 'mmcv-0.0.1')
     notes, compiler = tmp_path / 'notes', tmp_path / 'slow-c++'
-    compiler.write_text(COMPILER.format(delay=0.5, notes=notes))
+    compiler.write_text(COMPILER.format(notes=notes))
     compiler.chmod(0o755)
     notes.touch()
     for name, value in (
         ('WSOD_MM_CACHE', tmp_path / 'cache'),
         ('CXX', compiler),
         ('MAX_JOBS', 1),
+        ('SLOW_CXX', 0.5),
         ('PIP_NO_INDEX', 1),
         ('PIP_FIND_LINKS', tmp_path / 'index'),
         ('PIP_EXTRA_INDEX_URL', ''),
@@ -92,7 +93,9 @@ def _wait_for(notes: Path, count: int, process: subprocess.Popen) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize('sign', [signal.SIGINT, signal.SIGKILL])
-def test_killed_build_resumes_without_compiling_twice(tiny, sign):
+def test_killed_build_resumes_without_compiling_twice(tiny, sign, monkeypatch):
+    # slow enough that even a busy machine delivers the signal long before the end
+    monkeypatch.setenv('SLOW_CXX', '3')
     process = _start()
     _wait_for(tiny, 2, process)
     process.send_signal(sign)
@@ -101,6 +104,7 @@ def test_killed_build_resumes_without_compiling_twice(tiny, sign):
         time.sleep(1.5)
         before = _compiled(tiny)
         assert len(before) < OBJECTS, 'the compilers went on after an interrupt'
+    monkeypatch.setenv('SLOW_CXX', '0')
     wheel = obtain_wheel('mmcv==0.0.1', Path(sys.executable), FACTS, dict(os.environ))
     assert sorted(_compiled(tiny)) == [f'unit{n}.cpp' for n in range(OBJECTS)]
     assert wheel == find_wheel(wheel_folder('mmcv==0.0.1', FACTS))
