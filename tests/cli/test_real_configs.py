@@ -13,7 +13,7 @@ from tests.distributed.dist_runs import ROOT, derived_config, logged, run_train
 from tests.engine.runs import assert_identical, last_checkpoint, train, train_and_kill
 from wsod_mm.engine.hooks.results_hook import read_results
 
-OICR = ROOT / 'configs/mini/oicr_minicnn_1xb4-7e_minivoc.py'
+OICR = ROOT / 'configs/mini/oicr_minicnn_1xb4-10e_minivoc.py'
 CLASSIFIER = ROOT / 'configs/mini/classifier_minicnn_1xb16-14e_minivoc.py'
 # The same weights, whatever the batch size: no dropout (the frozen body keeps its batch statistics), and images of one
 # size, because a batch is padded to its largest image and padding changes the features at the border.

@@ -1,0 +1,14 @@
+# Step 3 of the MiniVOC ladder. load_from: the checkpoint of classifier_minicnn_*_minivoc.py
+_base_ = [
+    '../_base_/models/oicr_minicnn.py', '../_base_/datasets/minivoc.py', '../_base_/schedules/mini_detector.py',
+    '../_base_/default_runtime.py'
+]
+# refinement needs more epochs than WSDDN: after two of them its branches are worse than their teacher
+max_epochs = 10
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
+    dict(type='MultiStepLR', milestones=[7], gamma=0.1, by_epoch=True),
+]
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
+load_from = 'work_dirs/classifier_minicnn_1xb16-14e_minivoc/epoch_14.pth'

@@ -1,7 +1,0 @@
-# Step 3 of the MiniVOC ladder. load_from: the checkpoint of classifier_minicnn_*_minivoc.py
-_base_ = [
-    '../_base_/models/oicr_minicnn.py', '../_base_/datasets/minivoc.py', '../_base_/schedules/mini_7e.py',
-    '../_base_/default_runtime.py'
-]
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
-load_from = 'work_dirs/classifier_minicnn_1xb16-14e_minivoc/epoch_14.pth'
