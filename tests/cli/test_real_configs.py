@@ -17,7 +17,7 @@ OICR = ROOT / 'configs/mini/oicr_minicnn_1xb4-10e_minivoc.py'
 CLASSIFIER = ROOT / 'configs/mini/classifier_minicnn_1xb16-14e_minivoc.py'
 # The same weights, whatever the batch size: no dropout (the frozen body keeps its batch statistics), and images of one
 # size, because a batch is padded to its largest image and padding changes the features at the border.
-REPEATABLE = '''
+REPEATABLE = """
 model = dict(roi_head=dict(shared_head=dict(dropout=0.0)))
 train_dataloader = dict(dataset=dict(indices=16, pipeline=[
     dict(type='LoadWeakImage'),
@@ -26,7 +26,7 @@ train_dataloader = dict(dataset=dict(indices=16, pipeline=[
         dict(type='InclusiveRandomFlip', prob=0.5),
         dict(type='Resize', scale=(128, 128), keep_ratio=False)]),
     dict(type='PackWeakInputs')]))
-'''
+"""
 
 
 def config_for(path: Path, devkit: Path, body: str = '', base: Path = OICR, batch: int = 4) -> Path:

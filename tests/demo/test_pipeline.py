@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interrupts import accept_interrupts
 from wsod_mm.demo import Pipeline, Stage, StageError
 from wsod_mm.demo.log_lines import parse_progress
 from wsod_mm.demo.schedule import can_start, time_left
@@ -185,7 +186,11 @@ def test_a_killed_pipeline_takes_its_tools_along_and_goes_on_later(tmp_path, num
     # slow enough that even a busy machine delivers the signal long before the end
     environment = {**os.environ, 'PYTHONUNBUFFERED': '1', 'STEP_SECONDS': '2'}
     first = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        preexec_fn=accept_interrupts,
     )
     pid_file = tmp_path / 'work' / 'a' / 'pid'
     deadline = time.monotonic() + 40

@@ -17,6 +17,8 @@ import pytest
 from mmcv_wheel import Facts, build_progress, cache_root, find_wheel, obtain_wheel, wheel_folder
 from running import StepFailed
 
+from tests.interrupts import accept_interrupts
+
 SCRIPTS = Path(__file__).resolve().parents[2] / 'scripts'
 FACTS = Facts('2.13.0+cpu', 'cp311', 'linux_x86_64', 'cpu', __file__)
 OBJECTS = 5
@@ -78,7 +80,9 @@ def _start() -> subprocess.Popen:
         obtain_wheel('mmcv==0.0.1', Path(sys.executable), Facts('2.13.0+cpu', 'cp311', 'linux_x86_64',
                      'cpu', {__file__!r}), dict(os.environ))
     """
-    return subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, preexec_fn=accept_interrupts
+    )
 
 
 def _compiled(notes: Path) -> list[str]:

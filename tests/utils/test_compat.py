@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.runner.checkpoint import _load_checkpoint, save_checkpoint
 
 import wsod_mm  # noqa: F401
+from tests.distributed.dist_runs import environment, free_port
 from wsod_mm.utils import compat
 from wsod_mm.utils.checkpoint_io import CheckpointError
 
@@ -87,3 +90,18 @@ def test_process_group_and_model_wrapper_on_the_cpu(monkeypatch):
         assert model(torch.ones(3, 2)).shape == (3, 1)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_process_group_is_closed_at_exit():
+    # functions run in reverse order at exit: this one, registered first, sees what the others left behind
+    code = (
+        'import atexit, torch.distributed as group\n'
+        'atexit.register(lambda: print("open" if group.is_initialized() else "closed"))\n'
+        'import wsod_mm\nfrom mmengine.dist import init_dist\n'
+        'init_dist("pytorch", backend="nccl", init_backend="torch")\nassert group.is_initialized()\n'
+    )
+    job = dict(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1', MASTER_PORT=free_port())
+    done = subprocess.run(
+        [sys.executable, '-c', code], env=environment(**job), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and done.stdout.split()[-1] == 'closed', done.stdout + done.stderr

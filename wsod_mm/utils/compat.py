@@ -8,12 +8,14 @@ there is one, does nothing where it is not needed, and is tested in ``tests/util
   pickled objects is the work of ``PlainCheckpointHook``.)
 * :func:`use_atomic_files`. MMEngine writes into the final file, so a killed process leaves half a checkpoint.
 * :func:`use_gloo_without_gpu`. MMEngine's launcher selects a CUDA device before it opens the process group,
-  which a CPU-only torch does not have, and takes the NCCL back-end of the config in any case.
+  which a CPU-only torch does not have, and takes the NCCL back-end of the config in any case. Nor does it close
+  the group, which makes a process abort at its exit now and then; ours is closed.
 * :func:`wrap_cpu_models`. MMEngine gives DistributedDataParallel the index of a GPU even for a model on the CPU.
 
 Nothing was needed for numpy 2.4 in the code paths that this package uses; the tests run with that version.
 """
 
+import atexit
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -119,8 +121,15 @@ def _gloo_instead(original: Callable) -> Callable:
             return
         kwargs.pop('init_backend', None)
         torch.distributed.init_process_group(backend='gloo', **kwargs)
+        # nobody closes it, and a thread of gloo that still runs at exit now and then aborts the process
+        atexit.register(_close_process_group)
 
     return init
+
+
+def _close_process_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _without_device_ids(original: Callable) -> Callable:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.engine.runs import assert_identical, last_checkpoint, train, train_and_kill
+from wsod_mm.engine.hooks.exact_resume_hook import _ResumedBatches
 
 SLOW = {'model.slow': 0.01}
 ITERATIONS = {
@@ -100,3 +101,10 @@ def test_without_the_hook_a_resumed_run_differs(tmp_path):
     train(tmp_path / 'killed', resume='auto', **off)
     whole, resumed = (last_checkpoint(tmp_path / name)['state_dict'] for name in ('whole', 'killed'))
     assert not torch.equal(whole['head.weight'], resumed['head.weight'])
+
+
+def test_past_batches_are_not_loaded_by_either_way_of_skipping():
+    one_by_one, at_once = _ResumedBatches(range(2), 3), _ResumedBatches(range(2), 3)
+    assert [next(one_by_one) for _ in range(3)] == [None] * 3  # MMEngine
+    at_once.skip_iter(3)  # its onedl fork
+    assert list(one_by_one) == list(at_once) == [0, 1]

@@ -26,17 +26,13 @@ class Canvas:
 
     def polygon(self, mask: np.ndarray, coordinates, value: int = 1) -> None:
         # 4 fractional bits keep small objects smooth
-        cv2.fillPoly(
-            mask, [np.round(self.points(coordinates) * 16).astype(np.int32)], value, cv2.LINE_8, 4
-        )
+        cv2.fillPoly(mask, [np.round(self.points(coordinates) * 16).astype(np.int32)], value, cv2.LINE_8, 4)
 
     def ellipse(self, mask: np.ndarray, centre, radii, turn: float = 0.0, value: int = 1) -> None:
         t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
         x, y = radii[0] * np.cos(t), radii[1] * np.sin(t)
         cos, sin = np.cos(turn), np.sin(turn)
-        self.polygon(
-            mask, np.stack([centre[0] + x * cos - y * sin, centre[1] + x * sin + y * cos], 1), value
-        )
+        self.polygon(mask, np.stack([centre[0] + x * cos - y * sin, centre[1] + x * sin + y * cos], 1), value)
 
     def limb(self, mask: np.ndarray, start, end, width: float, value: int = 1) -> None:
         start, end = np.asarray(start, float), np.asarray(end, float)
@@ -93,9 +89,7 @@ def _beetle(canvas: Canvas, mask: np.ndarray, rng: np.random.Generator) -> tuple
 
 
 def _snail(canvas: Canvas, mask: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
-    canvas.polygon(
-        mask, [(-0.02, 0.78), (0.3, 0.62), (0.72, 0.6), (0.86, 0.4), (0.9, 0.66), (0.84, 0.8)]
-    )
+    canvas.polygon(mask, [(-0.02, 0.78), (0.3, 0.62), (0.72, 0.6), (0.86, 0.4), (0.9, 0.66), (0.84, 0.8)])
     canvas.ellipse(mask, (0.38, 0.46), (0.27, 0.27 * rng.uniform(0.9, 1.1)))
     return 0.8, 0.4
 
@@ -109,9 +103,7 @@ BODIES = {
 }
 
 
-def head_outline(
-    canvas: Canvas, mask: np.ndarray, kind: str, centre: tuple[float, float], r: float
-) -> None:
+def head_outline(canvas: Canvas, mask: np.ndarray, kind: str, centre: tuple[float, float], r: float) -> None:
     """Paint the outline of a head.
 
     Args:
@@ -145,9 +137,7 @@ def head_outline(
         canvas.ellipse(mask, (x - 0.05 * r, y - 0.1 * r), (0.75 * r, 0.75 * r))
         canvas.ellipse(mask, (x + 0.5 * r, y + 0.35 * r), (0.62 * r, 0.4 * r), 0.5)
         for dx in (-0.3, 0.15):
-            canvas.limb(
-                mask, (x + dx * r, y - 0.5 * r), (x + (dx - 0.35) * r, y - 1.15 * r), 0.3 * r
-            )
+            canvas.limb(mask, (x + dx * r, y - 0.5 * r), (x + (dx - 0.35) * r, y - 1.15 * r), 0.3 * r)
             canvas.limb(
                 mask,
                 (x + (dx - 0.32) * r, y - 1.05 * r),
@@ -197,25 +187,19 @@ def head_outline(
     elif kind == 'antennae':
         canvas.ellipse(mask, (x, y), (0.8 * r, 0.8 * r))
         for dy in (-0.55, 0.2):
-            canvas.limb(
-                mask, (x + 0.4 * r, y + dy * r * 0.5), (x + 1.5 * r, y + dy * 2 * r), 0.16 * r
-            )
+            canvas.limb(mask, (x + 0.4 * r, y + dy * r * 0.5), (x + 1.5 * r, y + dy * 2 * r), 0.16 * r)
     else:
         raise ValueError(f'unknown head {kind!r}')
 
 
-def face_marks(
-    canvas: Canvas, spot: np.ndarray, kind: str, centre: tuple[float, float], r: float
-) -> None:
+def face_marks(canvas: Canvas, spot: np.ndarray, kind: str, centre: tuple[float, float], r: float) -> None:
     """Mark eyes, beak and muzzle: 1 light, 2 dark, 3 the colour of beaks."""
     x, y = centre
     if kind == 'big_eyes':
         for dx in (-0.42, 0.42):
             canvas.ellipse(spot, (x + dx * r, y - 0.05 * r), (0.4 * r, 0.4 * r), value=1)
             canvas.ellipse(spot, (x + dx * r, y - 0.05 * r), (0.18 * r, 0.18 * r), value=2)
-        canvas.polygon(
-            spot, [(x - 0.15 * r, y + 0.2 * r), (x + 0.15 * r, y + 0.2 * r), (x, y + 0.6 * r)], 2
-        )
+        canvas.polygon(spot, [(x - 0.15 * r, y + 0.2 * r), (x + 0.15 * r, y + 0.2 * r), (x, y + 0.6 * r)], 2)
     else:
         canvas.ellipse(spot, (x + 0.25 * r, y - 0.2 * r), (0.2 * r, 0.2 * r), value=1)
         canvas.ellipse(spot, (x + 0.3 * r, y - 0.2 * r), (0.12 * r, 0.12 * r), value=2)

@@ -40,9 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             dials['num_train'] = options.num_trainval - dials['num_val']
         config = MiniVOCConfig(**dials)
         if options.companion:
-            folder = generate_companion(
-                options.out, config, options.per_class, options.workers, not options.quiet
-            )
+            folder = generate_companion(options.out, config, options.per_class, options.workers, not options.quiet)
         else:
             folder = generate_minivoc(options.out, config, options.workers, not options.quiet)
     except (ValueError, OSError) as error:
@@ -57,17 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
-        'out', help='folder of the devkit; a complete one of the same parameters is left alone'
-    )
+    parser.add_argument('out', help='folder of the devkit; a complete one of the same parameters is left alone')
     parser.add_argument(
         '--companion',
         action='store_true',
         help='write the object-centric set of other classes instead, one folder per class',
     )
-    parser.add_argument(
-        '--per-class', type=int, default=50, help='pictures per class of the companion set'
-    )
+    parser.add_argument('--per-class', type=int, default=50, help='pictures per class of the companion set')
     parser.add_argument(
         '--num-trainval',
         type=int,
@@ -75,9 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar='N',
         help='short for --num-train 2/3 N --num-val 1/3 N',
     )
-    parser.add_argument(
-        '--workers', type=int, default=None, help='processes; one per available core when not given'
-    )
+    parser.add_argument('--workers', type=int, default=None, help='processes; one per available core when not given')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     documents = _field_documents()
     dials = parser.add_argument_group('dials')
@@ -98,7 +90,5 @@ def _parser() -> argparse.ArgumentParser:
 
 def _field_documents() -> dict[str, str]:
     """The configuration's docstring by attribute, so that the help never differs from it."""
-    found = re.findall(
-        r'^ {8}(\w+): (.*?)(?=^ {8}\w+: |\Z)', MiniVOCConfig.__doc__, re.MULTILINE | re.DOTALL
-    )
+    found = re.findall(r'^ {8}(\w+): (.*?)(?=^ {8}\w+: |\Z)', MiniVOCConfig.__doc__, re.MULTILINE | re.DOTALL)
     return {name: ' '.join(text.split()).replace('``', '') for name, text in found}

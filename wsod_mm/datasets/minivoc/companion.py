@@ -67,9 +67,7 @@ def generate_companion(
     }
     if claim_folder(root, parameters):
         return root
-    jobs = [
-        (label, number) for number in range(per_class) for label in range(len(COMPANION_SPECIES))
-    ]
+    jobs = [(label, number) for number in range(per_class) for label in range(len(COMPANION_SPECIES))]
     map_parallel(
         functools.partial(_make_picture, root=root, config=config),
         jobs,

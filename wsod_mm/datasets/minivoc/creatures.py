@@ -59,18 +59,14 @@ def paint_creature(
     if head not in ('shown', 'hidden', 'none'):
         raise ValueError(f"head={head!r}: must be 'shown', 'hidden' or 'none'")
     head_size, marked = config.head_size, float(head != 'none')
-    canvas = Canvas(
-        length, rng.uniform(-0.22, 0.22), bool(rng.random() < 0.5), rng.uniform(0.85, 1.15)
-    )
+    canvas = Canvas(length, rng.uniform(-0.22, 0.22), bool(rng.random() < 0.5), rng.uniform(0.85, 1.15))
     side = canvas.side
     body_mask, head_mask = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
     neck = BODIES[species.body](canvas, body_mask, rng)
     neck = (neck[0] + rng.uniform(-0.03, 0.03), neck[1] + rng.uniform(-0.05, 0.08))
     radius = head_size / 2 * rng.uniform(0.9, 1.1)
     if head != 'none':
-        head_outline(
-            canvas, head_mask, 'round_ears' if head == 'hidden' else species.head, neck, radius
-        )
+        head_outline(canvas, head_mask, 'round_ears' if head == 'hidden' else species.head, neck, radius)
 
     # everything that costs time happens in the outline's bounding box only
     rows, columns = (
@@ -88,9 +84,7 @@ def paint_creature(
     coat = hsv(rng.uniform(0, 360), rng.uniform(0.05, 0.25), rng.uniform(0.35, 0.85))
     *paint, figure = COATS[species.body]
     coat = coat * (1 - config.coat) + config.coat * hsv(*paint) * rng.uniform(0.8, 1.1)
-    weave = pattern(figure, height, width, length * 0.13, rng.uniform(0, np.pi), rng.uniform(0, 6))[
-        ..., None
-    ]
+    weave = pattern(figure, height, width, length * 0.13, rng.uniform(0, np.pi), rng.uniform(0, 6))[..., None]
     coat = coat * (1 - 0.5 * config.coat * weave)
     hue = species.hue + (1 - config.hue_sharing) * species.hue_shift + rng.normal(0, 6)
     class_colour = hsv(hue, rng.uniform(0.65, 0.9), rng.uniform(0.65, 0.95))
@@ -128,12 +122,8 @@ def paint_creature(
             colour[spots[window] == value] = paint
     line = max(int(round(length / 70)), 1)
     framed = cv2.copyMakeBorder(inside, line, line, line, line, cv2.BORDER_CONSTANT, value=0)
-    core = cv2.erode(framed, np.ones((2 * line + 1, 2 * line + 1), np.uint8))[
-        line:-line, line:-line
-    ]
+    core = cv2.erode(framed, np.ones((2 * line + 1, 2 * line + 1), np.uint8))[line:-line, line:-line]
     rim = (inside - core) > 0
-    rim |= (cv2.morphologyEx(head_mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0) & (
-        inside > 0
-    )
+    rim |= (cv2.morphologyEx(head_mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0) & (inside > 0)
     colour[rim] *= 0.55
     return Sprite(np.clip(colour, 0, 255), parts)

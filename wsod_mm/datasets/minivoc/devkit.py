@@ -47,9 +47,7 @@ def write_jpeg(image: np.ndarray, path: Path, quality: int) -> None:
         temporary.write_bytes(data.tobytes())
 
 
-def write_scene(
-    scene: Scene, name: str, folder: Path, classes: Sequence[str], quality: int
-) -> None:
+def write_scene(scene: Scene, name: str, folder: Path, classes: Sequence[str], quality: int) -> None:
     """Write JPEG, XML and segmentation mask of one picture; the XML comes last.
 
     Args:

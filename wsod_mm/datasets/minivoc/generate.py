@@ -119,9 +119,7 @@ def load_parts(root: str | os.PathLike) -> dict[str, list[dict[str, Any]]]:
     """
     path = Path(root) / _PARTS
     if not path.is_file():
-        raise FileNotFoundError(
-            f'{path}: not found; generate the data set with generate_minivoc({str(root)!r})'
-        )
+        raise FileNotFoundError(f'{path}: not found; generate the data set with generate_minivoc({str(root)!r})')
     return json.loads(path.read_text(encoding='utf-8'))['images']
 
 
@@ -146,25 +144,17 @@ def claim_folder(root: Path, parameters: dict[str, Any]) -> bool:
             present, complete = manifest['parameters'], bool(manifest['complete'])
         except (ValueError, KeyError, TypeError) as error:
             raise FileExistsError(
-                f'{path}: not a manifest of generated data ({error!r}); '
-                f'delete {root} or choose another folder'
+                f'{path}: not a manifest of generated data ({error!r}); delete {root} or choose another folder'
             ) from error
-        differing = sorted(
-            k for k in present.keys() | wanted.keys() if present.get(k) != wanted.get(k)
-        )
+        differing = sorted(k for k in present.keys() | wanted.keys() if present.get(k) != wanted.get(k))
         if differing:
-            listing = ', '.join(
-                f'{k}={present.get(k)!r} there, {wanted.get(k)!r} wanted' for k in differing
-            )
+            listing = ', '.join(f'{k}={present.get(k)!r} there, {wanted.get(k)!r} wanted' for k in differing)
             raise FileExistsError(
-                f'{root} holds a data set of other parameters ({listing}); '
-                'delete it or choose another folder'
+                f'{root} holds a data set of other parameters ({listing}); delete it or choose another folder'
             )
         return complete
     if root.is_dir() and any(root.iterdir()):
-        raise FileExistsError(
-            f'{root} is not empty and has no {MANIFEST}; choose an empty or a new folder'
-        )
+        raise FileExistsError(f'{root} is not empty and has no {MANIFEST}; choose an empty or a new folder')
     write_json({'complete': False, 'parameters': wanted}, path)
     return False
 
@@ -185,27 +175,17 @@ def map_parallel(
     """
     jobs = list(jobs)
     if workers is None:
-        workers = (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, 'sched_getaffinity')
-            else os.cpu_count() or 1
-        )
-    bar = functools.partial(
-        tqdm, total=len(jobs), desc=title, disable=title is None, unit='picture'
-    )
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    bar = functools.partial(tqdm, total=len(jobs), desc=title, disable=title is None, unit='picture')
     if workers <= 1 or len(jobs) < 2:
         return list(bar(map(function, jobs)))
     # forked workers need not import everything again
     method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    with multiprocessing.get_context(method).Pool(
-        workers, initializer=cv2.setNumThreads, initargs=(0,)
-    ) as pool:
+    with multiprocessing.get_context(method).Pool(workers, initializer=cv2.setNumThreads, initargs=(0,)) as pool:
         return list(bar(pool.imap(function, jobs, chunksize=8)))
 
 
-def _make_picture(
-    job: tuple[str, int, int], folder: Path, config: MiniVOCConfig
-) -> tuple[str, list[dict[str, Any]]]:
+def _make_picture(job: tuple[str, int, int], folder: Path, config: MiniVOCConfig) -> tuple[str, list[dict[str, Any]]]:
     """Paint and write one picture; ``job`` is file stem, split, number in the split."""
     name, split, number = job
     scene = paint_scene(np.random.default_rng([config.seed, split, number]), config)

@@ -67,9 +67,7 @@ class _Placed:
     head: str
 
 
-def paint_scene(
-    rng: np.random.Generator, config: MiniVOCConfig, species: tuple[Species, ...] = SPECIES
-) -> Scene:
+def paint_scene(rng: np.random.Generator, config: MiniVOCConfig, species: tuple[Species, ...] = SPECIES) -> Scene:
     """Paint one picture.
 
     Args:
@@ -91,13 +89,9 @@ def paint_scene(
     )
 
 
-def _attempt(
-    rng: np.random.Generator, config: MiniVOCConfig, species: tuple[Species, ...]
-) -> Scene:
+def _attempt(rng: np.random.Generator, config: MiniVOCConfig, species: tuple[Species, ...]) -> Scene:
     factor = config.supersample
-    height, width = (
-        int(v) * factor for v in rng.integers(config.side_px[0], config.side_px[1] + 1, 2)
-    )
+    height, width = (int(v) * factor for v in rng.integers(config.side_px[0], config.side_px[1] + 1, 2))
     unit = max(height, width)
     canvas = background(rng, height, width, config.clutter_saturation)
     for _ in range(rng.integers(config.num_clutter[0], config.num_clutter[1] + 1)):
@@ -145,9 +139,7 @@ def _attempt(
     image = image + rng.normal(0, config.noise, image.shape).astype(np.float32)
     image = np.clip(np.round(image), 0, 255).astype(np.uint8)
 
-    objects = [
-        o for i, p in enumerate(placed) if (o := _describe(p, i, owner, part, config)) is not None
-    ]
+    objects = [o for i, p in enumerate(placed) if (o := _describe(p, i, owner, part, config)) is not None]
     return Scene(image, objects, _segment(placed, owner, factor))
 
 
@@ -158,16 +150,10 @@ def _clutter(rng: np.random.Generator, canvas: np.ndarray, saturation: float, si
     mask = np.zeros((side, side), np.uint8)
     corners = int(rng.integers(3, 8)) if rng.random() < 0.6 else 28
     spread = 0.45 if corners < 10 else 0.12
-    angle = (
-        np.sort(rng.uniform(0, 2 * np.pi, corners))
-        if corners < 10
-        else np.linspace(0, 2 * np.pi, corners)
-    )
+    angle = np.sort(rng.uniform(0, 2 * np.pi, corners)) if corners < 10 else np.linspace(0, 2 * np.pi, corners)
     radius = side / 2 * (1 - rng.uniform(0, spread, corners))
     squeeze = rng.uniform(0.4, 1)
-    points = np.stack(
-        [side / 2 + radius * np.cos(angle), side / 2 + squeeze * radius * np.sin(angle)], 1
-    )
+    points = np.stack([side / 2 + radius * np.cos(angle), side / 2 + squeeze * radius * np.sin(angle)], 1)
     cv2.fillPoly(mask, [np.round(points).astype(np.int32)], 1)
     surface = textured(rng, side, side, saturation, canvas.shape[0] * 0.6)
     surface *= (1.1 - 0.3 * np.linspace(0, 1, side, dtype=np.float32))[:, None, None]
@@ -178,9 +164,7 @@ def _clutter(rng: np.random.Generator, canvas: np.ndarray, saturation: float, si
     _write(canvas, surface, mask > 0, left, top)
 
 
-def _occlude(
-    rng: np.random.Generator, canvas: np.ndarray, owner: np.ndarray, box, config: MiniVOCConfig
-) -> None:
+def _occlude(rng: np.random.Generator, canvas: np.ndarray, owner: np.ndarray, box, config: MiniVOCConfig) -> None:
     """Put a slab over one side of an object's box and take the pixels from their owners."""
     left, top, right, bottom = box
     cover = rng.uniform(*config.occluder_cover)
@@ -194,11 +178,7 @@ def _occlude(
             bottom + 0.1 * tall,
         )
     else:  # a post at one end
-        x0, x1 = (
-            (left - 0.1 * wide, left + cover * wide)
-            if side == 0
-            else (right - cover * wide, right + 0.1 * wide)
-        )
+        x0, x1 = (left - 0.1 * wide, left + cover * wide) if side == 0 else (right - cover * wide, right + 0.1 * wide)
         y0, y1 = top - 0.2 * tall, bottom + 0.1 * tall
     height, width = max(int(y1 - y0), 2), max(int(x1 - x0), 2)
     surface = textured(rng, height, width, config.clutter_saturation, canvas.shape[0] * 0.4)
@@ -209,9 +189,7 @@ def _occlude(
     _write(owner, np.zeros((height, width), np.uint8), mask, int(x0), int(y0))
 
 
-def _place(
-    rng: np.random.Generator, sprite: Sprite, height: int, width: int, boxes, truncate: bool
-) -> tuple[int, int]:
+def _place(rng: np.random.Generator, sprite: Sprite, height: int, width: int, boxes, truncate: bool) -> tuple[int, int]:
     """Choose the corner where a sprite overlaps the earlier boxes least, out of a few tries."""
     tall, wide = sprite.parts.shape
     slack = 0.3 if truncate else 0.0
@@ -222,9 +200,7 @@ def _place(
         left, top = int(rng.uniform(low_x, high_x)), int(rng.uniform(low_y, high_y))
         overlap = 0.0
         for x1, y1, x2, y2 in boxes:
-            common = max(min(x2, left + wide) - max(x1, left), 0) * max(
-                min(y2, top + tall) - max(y1, top), 0
-            )
+            common = max(min(x2, left + wide) - max(x1, left), 0) * max(min(y2, top + tall) - max(y1, top), 0)
             overlap = max(overlap, common / min((x2 - x1) * (y2 - y1), wide * tall))
         if overlap < best_overlap:
             best, best_overlap = (left, top), overlap
@@ -289,15 +265,11 @@ def _describe(
 def _segment(placed: list[_Placed], owner: np.ndarray, factor: int) -> np.ndarray:
     """Class indices with a void border of one pixel on each side of every object's outline."""
     # the centre of every block of factor x factor
-    owner = owner[factor // 2 :: factor, factor // 2 :: factor][
-        : owner.shape[0] // factor, : owner.shape[1] // factor
-    ]
+    owner = owner[factor // 2 :: factor, factor // 2 :: factor][: owner.shape[0] // factor, : owner.shape[1] // factor]
     lookup = np.zeros(256, np.uint8)
     for number, item in enumerate(placed):
         lookup[number + 1] = item.label + 1
     segmentation = lookup[owner]
-    edge = cv2.dilate(owner, np.ones((3, 3), np.uint8)) != cv2.erode(
-        owner, np.ones((3, 3), np.uint8)
-    )
+    edge = cv2.dilate(owner, np.ones((3, 3), np.uint8)) != cv2.erode(owner, np.ones((3, 3), np.uint8))
     segmentation[edge] = 255
     return segmentation

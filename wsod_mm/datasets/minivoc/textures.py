@@ -16,9 +16,7 @@ def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
     return cv2.cvtColor(cell, cv2.COLOR_HSV2BGR)[0, 0] * 255
 
 
-def fractal_noise(
-    rng: np.random.Generator, height: int, width: int, cell: float, octaves: int = 3
-) -> np.ndarray:
+def fractal_noise(rng: np.random.Generator, height: int, width: int, cell: float, octaves: int = 3) -> np.ndarray:
     """Smooth noise, a sum of interpolated random grids.
 
     Args:
@@ -34,16 +32,12 @@ def fractal_noise(
     total = np.zeros((height, width), np.float32)
     for octave in range(octaves):
         step = max(cell / 2**octave, 1.0)
-        grid = rng.uniform(-1, 1, (int(height / step) + 2, int(width / step) + 2)).astype(
-            np.float32
-        )
+        grid = rng.uniform(-1, 1, (int(height / step) + 2, int(width / step) + 2)).astype(np.float32)
         total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) / 2**octave
     return np.clip(total / (2 - 2.0 ** (1 - octaves)), -1, 1)
 
 
-def pattern(
-    kind: str, height: int, width: int, period: float, angle: float, phase: float = 0.0
-) -> np.ndarray:
+def pattern(kind: str, height: int, width: int, period: float, angle: float, phase: float = 0.0) -> np.ndarray:
     """A periodic pattern.
 
     Args:
@@ -77,9 +71,7 @@ def pattern(
     raise ValueError(f'unknown pattern {kind!r}, choose from {PATTERNS}')
 
 
-def textured(
-    rng: np.random.Generator, height: int, width: int, saturation: float, unit: float
-) -> np.ndarray:
+def textured(rng: np.random.Generator, height: int, width: int, saturation: float, unit: float) -> np.ndarray:
     """A surface of two related colours in a random pattern, under noise.
 
     Args:
@@ -108,10 +100,7 @@ def textured(
         rng.uniform(0, 6),
     )[..., None]
     surface = first * (1 - mask) + second * mask
-    return (
-        surface
-        * (1 + 0.18 * fractal_noise(rng, height, width, unit * rng.uniform(0.05, 0.4)))[..., None]
-    )
+    return surface * (1 + 0.18 * fractal_noise(rng, height, width, unit * rng.uniform(0.05, 0.4)))[..., None]
 
 
 def background(rng: np.random.Generator, height: int, width: int, saturation: float) -> np.ndarray:
@@ -136,10 +125,7 @@ def background(rng: np.random.Generator, height: int, width: int, saturation: fl
             rng.uniform(0, saturation),
             np.clip(value + rng.uniform(-0.3, 0.3), 0.2, 1),
         )
-        mix = (
-            0.5
-            + 0.5 * fractal_noise(rng, height, width, unit * rng.uniform(0.1, 0.5), 4)[..., None]
-        )
+        mix = 0.5 + 0.5 * fractal_noise(rng, height, width, unit * rng.uniform(0.1, 0.5), 4)[..., None]
         layers.append(near * mix + far * (1 - mix))
     rows = np.arange(height, dtype=np.float32)[:, None]
     wave = fractal_noise(rng, 1, width, unit * 0.3, 2) * height * 0.08

@@ -1,6 +1,8 @@
 """Resume to bit-identical weights."""
 
 import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_rank, get_world_size
@@ -119,8 +121,31 @@ class ExactResumeHook(Hook):
         sampler.restart(runner.seed if resumed else None)
         if endless:
             sampler.start = runner.iter
-            # The loop asks for the batches of all past iterations and throws them away; give it nothing for these.
-            loop.dataloader_iterator = itertools.chain(itertools.repeat(None, runner.iter), loop.dataloader)
+            loop.dataloader_iterator = _ResumedBatches(loop.dataloader, runner.iter)
+
+
+class _ResumedBatches:
+    """Batches of an endless loader whose sampler has already gone past the finished iterations.
+
+    A resumed loop asks for the batches of all past iterations and throws them away (MMEngine, one ``next`` at a time;
+    its onedl fork, by ``skip_iter``); it is given nothing for these.
+    """
+
+    def __init__(self, dataloader: Iterable, past: int) -> None:
+        self._past = past
+        self._batches = itertools.chain(dataloader)  # lazily: no worker starts before the first batch is wanted
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        if self._past:
+            self._past -= 1
+            return None
+        return next(self._batches)
+
+    def skip_iter(self, num_iters: int) -> None:
+        self._past = max(self._past - num_iters, 0)
 
 
 def _rank_offset(randomness: dict) -> int:
