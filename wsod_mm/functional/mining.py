@@ -61,7 +61,7 @@ def top1_seeds(boxes: Tensor, scores: Tensor, labels: Tensor, eps: float = 1e-9)
         column = scores[:, c].masked_fill(taken, 0)
         best = column.argmax()
         indices.append(best)
-        values.append(column[best])
+        values.append(column.max())  # not column[best], which would wait for the device
         taken = taken | ((rows == best) & valid[c])
     indices = torch.stack(indices)
     return Seeds(
