@@ -2,7 +2,8 @@
 
 A cell's key is (value, earlier position wins) packed into one int64. A sparse table holds the
 largest key of every window of 2^a x 2^b cells, and any rectangle is the union of four such windows.
-The cost per rectangle is four row gathers, whatever its size.
+The cost per rectangle is four row gathers, whatever its size. A region may be a union of rectangles
+(a rectangle with a hole is one of four); the largest key of all of them is the region's.
 """
 
 import torch
@@ -18,29 +19,37 @@ _GATHER_BYTES = 4 << 20
 def rect_argmax(
     features: Tensor, image: Tensor, y1: Tensor, y2: Tensor, x1: Tensor, x2: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Maximum and first arg-max in row-major order of K rectangles, for every channel.
+    """Maximum and first arg-max in row-major order of K regions, for every channel.
 
-    Memory beyond the results is bounded: channels and rectangles are taken in slices.
+    A region is one rectangle, or the union of P rectangles, which may overlap or be empty. Memory
+    beyond the results is bounded: channels and regions are taken in slices. On the CPU a rectangle
+    that is empty in a whole slice costs nothing there, so regions of a kind should be neighbours.
 
     Args:
         features: ``[N, C, H, W]`` float32 or float64. ``-0.0`` counts as ``0.0``.
-        image: ``[K]`` int64, the image of every rectangle.
-        y1: ``[K]`` int64, first row; ``y2`` is the row after the last, likewise the columns ``x1``,
-            ``x2``; all inside the map.
+        image: ``[K]`` int64, the image of every region.
+        y1: ``[K]`` or ``[P, K]`` int64, first row; ``y2`` is the row after the last, likewise the
+            columns ``x1``, ``x2``; all inside the map.
         y2: See ``y1``.
         x1: See ``y1``.
         x2: See ``y1``.
 
     Returns:
         values ``[K, C]`` of the features' dtype and positions ``[K, C]`` int32 (y * W + x). Where a
-        rectangle has no cell both are those of some other cell: the caller masks them.
+        region has no cell both are those of some other cell: the caller masks them.
     """
     number, channels, height, width = features.shape
-    count = y1.numel()
+    count = image.numel()
     values = features.new_empty(count, channels)
     positions = torch.empty(count, channels, dtype=torch.int32, device=features.device)
     if count == 0 or features.numel() == 0:
         return values, positions
+    y1, y2, x1, x2 = (edge.reshape(-1, count) for edge in (y1, y2, x1, x2))
+    filled = (y2 > y1) & (x2 > x1)
+    if len(y1) > 1:
+        # an empty rectangle repeats the first that is not, which leaves the union as it is
+        first = filled.int().argmax(dim=0, keepdim=True)
+        y1, y2, x1, x2 = (torch.where(filled, edge, edge.gather(0, first)) for edge in (y1, y2, x1, x2))
     rows, cols = (y2 - y1).clamp(min=1), (x2 - x1).clamp(min=1)
     row_levels, col_levels = _levels(rows, height), _levels(cols, width)
     corners = _table_rows(image, y1, x1, rows, cols, (number, height, width), row_levels, col_levels)
@@ -55,9 +64,10 @@ def rect_argmax(
         step = max(1, _GATHER_BYTES // (8 * chunk.size(-1)))
         for first in range(0, count, step):
             part = slice(first, first + step)
-            best = table.index_select(0, corners[0, part])
-            for corner in corners[1:]:
-                best = torch.maximum(best, table.index_select(0, corner[part]))
+            windows = corners[:, _used(filled[:, part]), part].flatten(0, 1)
+            best = table.index_select(0, windows[0])
+            for window in windows[1:]:
+                best = torch.maximum(best, table.index_select(0, window))
             values[part, begin : begin + channel_step] = _decode_values(best, ranks)
             positions[part, begin : begin + channel_step] = (height * width - 1) - (best & _LOW).int()
     return values, positions
@@ -68,6 +78,13 @@ def _levels(lengths: Tensor, limit: int) -> int:
     # used instead
     longest = int(lengths.max()) if lengths.device.type == 'cpu' else limit
     return longest.bit_length()
+
+
+def _used(filled: Tensor) -> slice | list[int]:
+    """The rectangles of the unions ``[P, k]`` that are worth looking at."""
+    if filled.device.type != 'cpu' or len(filled) == 1:
+        return slice(None)  # looking at the data would synchronise, see above
+    return [p for p, used in enumerate(filled.any(dim=1).tolist()) if used] or [0]
 
 
 def _floor_log2(length: Tensor) -> Tensor:
@@ -84,7 +101,7 @@ def _table_rows(
     row_levels: int,
     col_levels: int,
 ) -> Tensor:
-    """``[4, K]`` int64: the rows of the sparse table whose windows cover each rectangle."""
+    """``[4, P, K]`` int64: the rows of the sparse table whose windows cover each rectangle."""
     number, height, width = shape
     row_level, col_level = _floor_log2(rows), _floor_log2(cols)
     top, left = (

@@ -2,7 +2,9 @@
 
 import functools
 import importlib
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from .rect_argmax import rect_argmax
 from .roi_bins import ROI_POOL_MODES, roi_bins
 
-__all__ = ['RoIMaxPool', 'roi_max_pool']
+__all__ = ['Regions', 'RoIMaxPool', 'pool_regions', 'regions_argmax', 'roi_max_pool']
 
 _BACKWARD_BYTES = 64 << 20
 _LOWEST = torch.finfo(torch.float32).min
@@ -61,7 +63,8 @@ def roi_max_pool(
         exact = features if dtype == torch.float64 else features.float()
         kernel = _mmcv_kernel() if mode == 'mmcv' and features.is_cuda and len(rois) else None
         if kernel is None:
-            pooled = _RoIMaxPoolFunction.apply(exact, rois.detach(), size, spatial_scale, mode)
+            regions = _roi_regions(exact, rois.detach(), size, spatial_scale, mode)
+            pooled = pool_regions(exact, regions, size, 0.0 if mode == 'truncate' else _LOWEST)
         else:
             pooled = kernel(exact.contiguous(), rois.detach().to(exact.dtype).contiguous(), size, spatial_scale)
             if pooled.requires_grad:
@@ -80,33 +83,91 @@ def _mmcv_kernel() -> Any:
     return None if ops.get_compiling_cuda_version() == 'not available' else ops.roi_pool
 
 
-class _RoIMaxPoolFunction(torch.autograd.Function):
+class Regions(NamedTuple):
+    """The cells of all bins.
+
+    Attributes:
+        image: ``[K]`` int64, the image of every distinct bin.
+        y1: ``[K]`` or, where a bin is a union of P rectangles, ``[P, K]`` int64: first row; ``y2``
+            is the row after the last, likewise the columns ``x1`` and ``x2``.
+        y2: See ``y1``.
+        x1: See ``y1``.
+        x2: See ``y1``.
+        inverse: ``[R * Ph * Pw]`` int64, the number of each bin among the distinct ones; ``None``:
+            all bins are kept, K = R * Ph * Pw.
+    """
+
+    image: Tensor
+    y1: Tensor
+    y2: Tensor
+    x1: Tensor
+    x2: Tensor
+    inverse: Tensor | None
+
+
+def _roi_regions(features: Tensor, rois: Tensor, size: tuple[int, int], scale: float, mode: str) -> Regions:
+    number, _, height, width = features.shape
+    y1, y2, x1, x2 = roi_bins(rois, size, (height, width), scale, mode)
+    image = rois[:, 0].long()
+    _check_images(image, number)
+    rows, cols = (y1[:, :, None], y2[:, :, None]), (x1[:, None], x2[:, None])
+    rects = torch.stack([part.expand(-1, *size) for part in (image[:, None, None], *rows, *cols)])
+    bases = (number, height + 1, height + 1, width + 1, width + 1)
+    rects, inverse = _distinct(rects.reshape(5, -1), bases)
+    return Regions(*rects, inverse)
+
+
+def regions_argmax(features: Tensor, regions: Regions, lowest: float) -> tuple[Tensor, Tensor]:
+    """Maximum of every distinct bin and where it is.
+
+    Args:
+        features: ``[N, C, H, W]`` float32 or float64.
+        regions: K distinct bins.
+        lowest: The maximum starts from here.
+
+    Returns:
+        Values ``[K, C]``, 0 for a bin without cells, and positions ``[K, C]`` int32 (y * W + x),
+        -1 where the bin has no cell above ``lowest``.
+    """
+    image, *edges, _ = regions
+    values, positions = rect_argmax(features, image, *edges)
+    y1, y2, x1, x2 = edges
+    empty = (y2 <= y1) | (x2 <= x1)
+    empty = (empty.all(dim=0) if empty.dim() > 1 else empty)[:, None]
+    positions = positions.masked_fill_(empty | (values <= lowest), -1)
+    return values.clamp_(min=lowest).masked_fill_(empty, 0), positions
+
+
+def pool_regions(features: Tensor, regions: Regions, size: tuple[int, int], lowest: float) -> Tensor:
+    """Differentiable maximum of every bin of every RoI.
+
+    Args:
+        features: ``[N, C, H, W]`` float32 or float64.
+        regions: The bins, RoI after RoI, each in row-major order.
+        size: Bins (rows, columns) of a RoI.
+        lowest: The maximum starts from here; a bin without a greater cell has no gradient.
+
+    Returns:
+        ``[R, C, Ph, Pw]``.
+    """
+    return _MaxPoolFunction.apply(features, regions, size, lowest)
+
+
+class _MaxPoolFunction(torch.autograd.Function):
     """The exact torch path; positions of the maxima are kept once per distinct bin."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, rois: Tensor, size: tuple[int, int], scale: float, mode: str) -> Tensor:
-        number, channels, height, width = features.shape
-        bins = size[0] * size[1]
-        y1, y2, x1, x2 = roi_bins(rois, size, (height, width), scale, mode)
-        image = rois[:, 0].long()
-        _check_images(image, number)
-        rows, cols = (y1[:, :, None], y2[:, :, None]), (x1[:, None], x2[:, None])
-        rects = torch.stack([part.expand(-1, *size) for part in (image[:, None, None], *rows, *cols)])
-        rects, inverse = _distinct(rects.reshape(5, -1), number, height + 1, width + 1)
-        values, positions = rect_argmax(features, *rects)
-
-        lowest = 0.0 if mode == 'truncate' else _LOWEST
-        empty = ((rects[2] <= rects[1]) | (rects[4] <= rects[3]))[:, None]
-        positions = positions.masked_fill_(empty | (values <= lowest), -1)
-        values = values.clamp_(min=lowest).masked_fill_(empty, 0)
-        ctx.save_for_backward(positions, rects[0], inverse)
+    def forward(ctx: Any, features: Tensor, regions: Regions, size: tuple[int, int], lowest: float) -> Tensor:
+        channels, inverse = features.size(1), regions.inverse
+        values, positions = regions_argmax(features, regions, lowest)
+        ctx.save_for_backward(positions, regions.image, inverse)
         ctx.shape = features.shape
         pooled = values if inverse is None else values.index_select(0, inverse)
-        return pooled.view(-1, bins, channels).transpose(1, 2).reshape(-1, channels, *size)
+        return pooled.view(-1, size[0] * size[1], channels).transpose(1, 2).reshape(-1, channels, *size)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         positions, image, inverse = ctx.saved_tensors
         number, channels, height, width = ctx.shape
         cells = height * width
@@ -124,31 +185,47 @@ class _RoIMaxPoolFunction(torch.autograd.Function):
             target.add_(torch.arange(where.size(1), device=grad.device) * (number * cells))
             total[part].view(-1).index_add_(0, target.flatten(), slope)
         total = total.view(channels, number, height, width).transpose(0, 1)
-        return total.contiguous(), None, None, None, None
+        return total.contiguous(), None, None, None
 
 
 def _check_images(image: Tensor, number: int) -> None:
-    if image.device.type == 'cpu' and len(image):  # elsewhere looking at it would synchronise
+    """Refuse RoIs of images that are not there.
+
+    Args:
+        image: ``[R]`` int64.
+        number: Images in the batch.
+
+    Raises:
+        IndexError: On the CPU only; elsewhere looking at the numbers would synchronise.
+    """
+    if image.device.type == 'cpu' and len(image):
         first, last = int(image.min()), int(image.max())
         if first < 0 or last >= number:
             raise IndexError(f'rois name images {first}..{last}, the batch has {number}')
 
 
-def _distinct(rects: Tensor, number: int, rows: int, cols: int) -> tuple[Tensor, Tensor | None]:
-    """Distinct columns of ``rects [5, K]`` and, per column, its place among them.
+def _distinct(rects: Tensor, bases: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+    """Distinct columns of ``rects``, and for each column its place among them.
 
     Proposals overlap, so their bins repeat (two to five times); finding that out would synchronise
-    an accelerator, where all are kept.
+    an accelerator, where all are kept, as they are where the bases are too large for one int64.
+
+    Args:
+        rects: ``[n, K]`` int64, row i in ``[0, bases[i])``.
+        bases: Upper limits of the n rows.
+
+    Returns:
+        ``[n, U]`` in ascending order, the first row counting most, and ``[K]`` int64; or ``rects``
+        and ``None``.
     """
-    if rects.device.type != 'cpu':
+    if rects.device.type != 'cpu' or math.prod(bases) >= 1 << 63:
         return rects, None
-    base = (number, rows, rows, cols, cols)
     code = torch.zeros_like(rects[0])
-    for row, radix in zip(rects, base, strict=True):
+    for row, radix in zip(rects, bases, strict=True):
         code = code * radix + row
     code, inverse = torch.unique(code, return_inverse=True)
     columns = []
-    for radix in reversed(base):
+    for radix in reversed(bases):
         columns.append(code % radix)
         code = code // radix
     return torch.stack(columns[::-1]), inverse
