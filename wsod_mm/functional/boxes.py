@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ['bbox_overlaps_inclusive', 'flip_boxes_inclusive', 'project_boxes']
+__all__ = ['bbox_overlaps_inclusive', 'clip_boxes_inclusive', 'flip_boxes_inclusive', 'jitter_boxes', 'project_boxes']
 
 
 def bbox_overlaps_inclusive(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
@@ -58,3 +58,42 @@ def project_boxes(boxes: Tensor, matrix: list[list[float]]) -> Tensor:
     ys = boxes[:, [1, 3]] * by + cy
     xs, ys = xs.sort(dim=1).values, ys.sort(dim=1).values
     return torch.stack((xs[:, 0], ys[:, 0], xs[:, 1], ys[:, 1]), dim=1)
+
+
+def clip_boxes_inclusive(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Move corners into the image: x to [0, W - 1], y to [0, H - 1].
+
+    Args:
+        boxes: ``[N, 4]``, (x1, y1, x2, y2) in pixels, inclusive corners.
+        size: Image height H and width W in pixels.
+
+    Returns:
+        ``[N, 4]``.
+    """
+    height, width = size
+    xs, ys = boxes[:, [0, 2]].clamp(0, width - 1), boxes[:, [1, 3]].clamp(0, height - 1)
+    return torch.stack((xs[:, 0], ys[:, 0], xs[:, 1], ys[:, 1]), dim=1)
+
+
+def jitter_boxes(
+    boxes: Tensor,
+    size: tuple[int, int],
+    scale: tuple[float, float] = (0.95, 1.15),
+    shift: float = 0.05,
+) -> Tensor:
+    """Scale and shift every box at random, as the public code of CASD does to every proposal of every test view.
+
+    Args:
+        boxes: ``[N, 4]``, (x1, y1, x2, y2) in pixels, inclusive corners.
+        size: Image height and width in pixels; the result is clipped to it.
+        scale: Both sides are multiplied by one uniform draw from this range; its mean above 1 enlarges boxes.
+        shift: The centre moves by a uniform draw from [-shift, shift] of the side, separately in x and y.
+
+    Returns:
+        ``[N, 4]``.
+    """
+    noise = torch.rand(len(boxes), 3, device=boxes.device, dtype=boxes.dtype)
+    side = boxes[:, 2:] - boxes[:, :2] + 1
+    centre = boxes[:, :2] + 0.5 * side + (2 * noise[:, :2] - 1) * shift * side
+    half = 0.5 * side * (scale[0] + (scale[1] - scale[0]) * noise[:, 2:])
+    return clip_boxes_inclusive(torch.cat((centre - half, centre + half - 1), dim=1), size)
