@@ -40,6 +40,32 @@ OICR['roi_head'].update(
 )
 
 
+CASD = copy.deepcopy(WSDDN)
+CASD.update(
+    type='MultiViewFastRCNN',
+    data_preprocessor=dict(type='MultiViewDataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3, flip=True),
+    backbone=dict(type='VGG16', stride=8, frozen_stages=2, width_mult=0.125, out_blocks=(2, 3, 4, 5)),
+)
+CASD['roi_head'].update(
+    bbox_roi_extractor=dict(
+        type='RingRoIExtractor',
+        roi_layer=dict(type='RingMaxPool', output_size=3),
+        out_channels=64,
+        featmap_strides=[8],
+    ),
+    bbox_head=dict(type='ContrastiveHead', in_channels=16, num_classes=NUM_CLASSES, cls_std=0.5, det_std=0.5),
+    loss_mil=dict(type='MILHingeLoss'),
+    refine_heads=dict(type='RefineHeads', in_channels=16, num_classes=NUM_CLASSES, num_branches=2, std=0.5),
+    miner=dict(type='PCLMiner'),
+    loss_refine=dict(type='SampledCELoss', loss_weight=1.0),
+    reg_heads=dict(type='BranchBBoxHeads', in_channels=16, num_classes=NUM_CLASSES, num_branches=2, std=0.1),
+    loss_bbox=dict(type='CASDBBoxLoss', loss_weight=1.0),
+    inverted_attention=dict(type='InvertedAttention', margin=0.0),
+    image_wise=dict(type='ImageWiseLoss', loss_weight=1.0),
+    layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 8), output_size=3, loss_weight=1.0),
+)
+
+
 def build(config: dict, seed: int = 0, **roi_head):
     """Build a detector from ``config`` with entries of its RoI head replaced."""
     init_default_scope('wsod_mm')  # MMDetection builds the parts of a detector through the current scope
@@ -74,6 +100,27 @@ def batch(sizes=((48, 64), (64, 64)), proposals=(7, 5), labels=((1, 0, 1, 0), (0
         sample.gt_label = LabelData(score=torch.tensor(label, dtype=torch.float32))
         samples.append(sample)
     return dict(inputs=inputs, data_samples=samples)
+
+
+def view_batch(scales=(1.0, 1.5), num_images=2, proposals=30, seed=1):
+    """The same random images at several scales, in the form that ``pseudo_collate`` gives after ``WeakViews``."""
+    labels = ((1, 0, 1, 0), (0, 1, 0, 0))[:num_images]
+    plain = batch(
+        sizes=((48, 64), (64, 56))[:num_images], proposals=(proposals,) * num_images, labels=labels, seed=seed
+    )
+    views = dict(inputs=[], data_samples=[])
+    for scale in scales:
+        inputs, samples = [], []
+        for image, sample in zip(plain['inputs'], plain['data_samples'], strict=True):
+            image = torch.nn.functional.interpolate(image[None].float(), scale_factor=scale)[0].to(torch.uint8)
+            sample = copy.deepcopy(sample)
+            sample.proposals.bboxes = sample.proposals.bboxes * scale
+            sample.set_metainfo(dict(img_shape=tuple(image.shape[1:]), scale_factor=(scale, scale)))
+            inputs.append(image)
+            samples.append(sample)
+        views['inputs'].append(inputs)
+        views['data_samples'].append(samples)
+    return views
 
 
 def losses_of(model, data=None) -> dict:

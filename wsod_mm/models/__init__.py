@@ -1,9 +1,12 @@
 """Everything that is built through the ``MODELS`` registry; importing this package registers it."""
 
 from . import (
+    attention,
     backbones,
     bbox_heads,
     classifiers,
+    data_preprocessors,
+    detectors,
     losses,
     miners,
     roi_extractors,
@@ -13,9 +16,12 @@ from . import (
 )
 
 __all__ = [
+    'attention',
     'backbones',
     'bbox_heads',
     'classifiers',
+    'data_preprocessors',
+    'detectors',
     'losses',
     'miners',
     'roi_extractors',

@@ -7,6 +7,7 @@ from .load_weak_proposals import LoadWeakProposals
 from .pack_weak_inputs import PackWeakInputs
 from .short_side_resize import ShortSideResize
 from .ssd_photometric_distortion import SSDPhotometricDistortion
+from .weak_views import WeakViews
 
 __all__ = [
     'DedupProposals',
@@ -16,4 +17,5 @@ __all__ = [
     'PackWeakInputs',
     'SSDPhotometricDistortion',
     'ShortSideResize',
+    'WeakViews',
 ]

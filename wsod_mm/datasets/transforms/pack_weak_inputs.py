@@ -22,7 +22,8 @@ class PackWeakInputs(BaseTransform):
 
     The model input is ``inputs`` [3, H, W] (BGR, dtype of the image) and a ``DetDataSample`` with
     ``gt_label`` (``score`` float32 [C], multi-hot; ``weight`` float32 [C], 0 for classes to be
-    ignored, only when there are such) and ``proposals`` (``bboxes`` float32 [R, 4] in network-input
+    ignored, only when there are such; in training the positive classes also as meta information
+    ``image_labels``) and ``proposals`` (``bboxes`` float32 [R, 4] in network-input
     coordinates, ``scores`` float32 [R]) when they were loaded. In test mode ``gt_instances`` and
     ``ignored_instances`` (difficult) hold the boxes of the original image, straight from the
     dataset: they never pass through the pipeline, so they cannot leak into the proposals.
@@ -83,6 +84,9 @@ class PackWeakInputs(BaseTransform):
         label = self._label(results, test_mode)
         if label is not None:
             sample.gt_label = label
+        if results.get('test_mode') is False:
+            # the same on the host: miners that look at the classes in the image need not wait for the device
+            sample.set_metainfo(dict(image_labels=list(results['image_labels'])))
         if results.get('proposals') is not None:
             sample.proposals = self._proposals(results)
         if (test_mode if self.with_boxes is None else self.with_boxes) and 'instances' in results:

@@ -1,5 +1,7 @@
 """VGG16's convolutions."""
 
+from collections.abc import Sequence
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -21,6 +23,8 @@ class VGG16(BaseModule):
             learning: pool4 kept, no dilation).
         frozen_stages: The first so many stages get no gradient and run without a graph: 2 in the
             papers (conv1 and conv2), 5 freezes the body (DRN-WSOD), 0 trains all.
+        out_blocks: Blocks (1..5, ascending) whose last convolution, after its ReLU and before the pooling, is
+            returned: (5,) for all but CASD's layer-wise distillation, which wants (2, 3, 4, 5).
         width_mult: Factor on the channels, for tests and small data; pre-trained weights need 1.
         init_cfg: MMEngine initialisation; the default is Kaiming with zero biases. VGG16's weights:
             the model's ``load_from``, or ``dict(type='Pretrained', checkpoint=FILE,
@@ -37,6 +41,7 @@ class VGG16(BaseModule):
         self,
         stride: int = 8,
         frozen_stages: int = 2,
+        out_blocks: Sequence[int] = (5,),
         width_mult: float = 1.0,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -47,11 +52,13 @@ class VGG16(BaseModule):
             raise ValueError(f'VGG16 has stride 8 or 16, got {stride}')
         if not 0 <= frozen_stages <= len(_STAGES):
             raise ValueError(f'frozen_stages must be 0..{len(_STAGES)}, got {frozen_stages}')
+        if not out_blocks or list(out_blocks) != sorted(set(out_blocks)) or not set(out_blocks) <= {1, 2, 3, 4, 5}:
+            raise ValueError(f'out_blocks must be ascending numbers of blocks, 1..5, got {tuple(out_blocks)}')
         if width_mult <= 0:
             raise ValueError(f'width_mult must be positive, got {width_mult}')
         self.stride = stride
         layers: list[nn.Module] = []
-        ends = [0]
+        ends, block_ends = [0], []
         channels = 3
         for stage, (width, convs) in enumerate(_STAGES, start=1):
             width = max(1, int(width * width_mult))
@@ -59,6 +66,7 @@ class VGG16(BaseModule):
             for _ in range(convs):
                 layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
                 channels = width
+            block_ends.append(len(layers))
             if stage < 4 or (stage == 4 and stride == 16):
                 layers.append(nn.MaxPool2d(2, 2))
             elif stage == 4:
@@ -69,17 +77,23 @@ class VGG16(BaseModule):
         self.frozen_stages = frozen_stages
         self._frozen_layers = ends[frozen_stages]
         self.features[: self._frozen_layers].requires_grad_(False)
+        self._outputs = [block_ends[block - 1] for block in out_blocks]
 
-    def forward(self, x: Tensor) -> tuple[Tensor]:
-        """Feature map of a batch.
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of a batch.
 
         Args:
             x: ``[N, 3, H, W]``, normalised as the weights want it (caffe's: BGR 0-255 minus mean).
 
         Returns:
-            One map ``[N, out_channels, H // stride, W // stride]``, as a tuple.
+            One map per entry of ``out_blocks``; block 5's is ``[N, out_channels, H // stride, W // stride]``.
         """
-        if self._frozen_layers:
+        outputs, begin = [], 0
+        for end in self._outputs:
+            frozen = min(max(self._frozen_layers, begin), end)
             with torch.no_grad():
-                x = self.features[: self._frozen_layers](x)
-        return (self.features[self._frozen_layers :](x),)
+                x = self.features[begin:frozen](x)
+            x = self.features[frozen:end](x)
+            outputs.append(x)
+            begin = end
+        return tuple(outputs)

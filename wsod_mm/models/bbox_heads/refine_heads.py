@@ -41,4 +41,8 @@ class RefineHeads(BaseModule):
         Returns:
             K tensors ``[R, C + 1]``: probabilities in float32, background in column 0.
         """
-        return [branch(features).float().softmax(dim=1) for branch in self.branches]
+        return [self.logits(features, k).float().softmax(dim=1) for k in range(len(self.branches))]
+
+    def logits(self, features: Tensor, branch: int) -> Tensor:
+        """Logits ``[R, C + 1]`` of one branch (0-based) on ``features [R, in_channels]``."""
+        return self.branches[branch](features)

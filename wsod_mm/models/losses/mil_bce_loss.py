@@ -1,5 +1,7 @@
 """Image-level loss of WSDDN."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from wsod_mm.functional.mil import mil_bce_loss
@@ -17,6 +19,9 @@ class MILBCELoss(nn.Module):
         eps: Image scores are clamped to [eps, 1 - eps].
         loss_weight: Factor of the loss. The public code of PCL uses 4 on COCO's 80 classes.
     """
+
+    source: ClassVar[str] = 'image_scores'
+    """The field of :class:`~wsod_mm.models.bbox_heads.MILOutput` that the loss takes."""
 
     def __init__(self, reduction: str = 'mean', eps: float = 1e-6, loss_weight: float = 1.0) -> None:
         super().__init__()

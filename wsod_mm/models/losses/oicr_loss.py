@@ -13,8 +13,8 @@ __all__ = ['OICRLoss']
 class OICRLoss(nn.Module):
     """Label all proposals from the seeds and take the weighted cross entropy of one refinement branch.
 
-    The contract of all refinement losses: called with one image's boxes, branch probabilities and seeds, return the
-    loss and the :class:`~wsod_mm.functional.refinement.Assignment` that it used.
+    The contract of all refinement losses, for one image: ``assign`` says what every proposal should be, and ``forward``
+    compares the scores of a branch with that, in as many views as there are rows for.
 
     Args:
         fg_iou: IoU with a seed from which a proposal is foreground.
@@ -24,6 +24,8 @@ class OICRLoss(nn.Module):
         loss_weight: Factor of every branch.
         first_branch_weight: Further factor of the first branch (public PCL code: 3; OICR paper: 1).
     """
+
+    sampled = False
 
     def __init__(
         self,
@@ -42,19 +44,22 @@ class OICRLoss(nn.Module):
         self.loss_weight = loss_weight
         self.first_branch_weight = first_branch_weight
 
-    def forward(self, boxes: Tensor, probs: Tensor, seeds: Seeds, branch: int) -> tuple[Tensor, Assignment]:
+    def assign(self, boxes: Tensor, seeds: Seeds) -> Assignment:
+        """Assign ``[P, 4]`` proposals (inclusive corners) of one image to its seeds."""
+        return assign_seeds(boxes, seeds, self.fg_iou, self.ignore_iou)
+
+    def forward(self, logits: Tensor, assignment: Assignment, seeds: Seeds, branch: int) -> Tensor:
         """Loss of one branch on one image.
 
         Args:
-            boxes: ``[R, 4]`` float, proposals, inclusive corners.
-            probs: ``[R, C + 1]`` float, probabilities of this branch, background in column 0.
-            seeds: Pseudo ground truth mined from the previous branch.
+            logits: ``[V * P, C + 1]`` float, scores of this branch before the softmax, background in column 0.
+            assignment: Of the same rows: repeated where there are V > 1 views.
+            seeds: Pseudo ground truth that the assignment points to; not used here.
             branch: 0-based number of the branch.
 
         Returns:
-            Scalar loss and the assignment.
+            Scalar, with the factors of the constructor.
         """
-        assignment = assign_seeds(boxes, seeds, self.fg_iou, self.ignore_iou)
+        probs = logits.float().softmax(dim=1)
         loss = oicr_loss(probs, assignment.labels, assignment.weights, self.norm, self.eps)
-        factor = self.loss_weight * (self.first_branch_weight if branch == 0 else 1.0)
-        return factor * loss, assignment
+        return self.loss_weight * (self.first_branch_weight if branch == 0 else 1.0) * loss

@@ -50,7 +50,7 @@ def top1_per_class(boxes: Tensor, scores: Tensor) -> InstanceData:
     """The best proposal of every class, without NMS or threshold: what CorLoc looks at.
 
     Args:
-        boxes: ``[R, 4]``.
+        boxes: ``[R, 4]``, or ``[R, C, 4]`` where every class has its own box.
         scores: ``[R, C]``.
 
     Returns:
@@ -58,16 +58,17 @@ def top1_per_class(boxes: Tensor, scores: Tensor) -> InstanceData:
     """
     labels = torch.arange(scores.shape[1], device=scores.device)
     if len(boxes) == 0:
-        return InstanceData(bboxes=boxes, scores=scores.new_zeros(0), labels=labels[:0])
+        return InstanceData(bboxes=boxes.reshape(-1, 4), scores=scores.new_zeros(0), labels=labels[:0])
     best = scores.argmax(dim=0)
-    return InstanceData(bboxes=boxes[best], scores=scores[best, labels], labels=labels)
+    top = boxes[best] if boxes.dim() == 2 else boxes[best, labels]
+    return InstanceData(bboxes=top, scores=scores[best, labels], labels=labels)
 
 
 def detections_from_scores(boxes: Tensor, scores: Tensor, test_cfg: ConfigDict | dict | None) -> InstanceData:
     """Threshold, NMS per class and the best over all classes.
 
     Args:
-        boxes: ``[R, 4]``, inclusive corners.
+        boxes: ``[R, 4]``, or ``[R, C, 4]`` where every class has its own box; inclusive corners.
         scores: ``[R, C]``, without background.
         test_cfg: ``score_thr`` (default 1e-5: MIL scores are small), ``nms``, ``max_per_img`` (default 100).
 
@@ -78,6 +79,10 @@ def detections_from_scores(boxes: Tensor, scores: Tensor, test_cfg: ConfigDict |
     # multiclass_nms ignores a last column, which MMDetection keeps for background
     padded = torch.cat((scores, scores.new_zeros(len(scores), 1)), dim=1)
     dets, labels = multiclass_nms(
-        boxes, padded, cfg.get('score_thr', 1e-5), dict(cfg.get('nms', DEFAULT_NMS)), cfg.get('max_per_img', 100)
+        boxes.flatten(1),
+        padded,
+        cfg.get('score_thr', 1e-5),
+        dict(cfg.get('nms', DEFAULT_NMS)),
+        cfg.get('max_per_img', 100),
     )
     return InstanceData(bboxes=dets[:, :4], scores=dets[:, 4], labels=labels)

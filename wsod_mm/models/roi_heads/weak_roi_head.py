@@ -1,5 +1,7 @@
 """RoI head of the MIL detectors: pools, predicts, mines, refines."""
 
+from collections.abc import Sequence
+
 import torch
 from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
 from mmdet.structures import SampleList
@@ -7,37 +9,48 @@ from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from wsod_mm.functional.select_rows import collect_rows
 from wsod_mm.models.bbox_heads import MILOutput
-from wsod_mm.models.roi_heads.postprocess import detections_from_scores, restore_boxes, top1_per_class
+from wsod_mm.models.roi_heads.prediction import PredictionMixin
+from wsod_mm.models.roi_heads.refinement import RefinementMixin
+from wsod_mm.models.roi_heads.views import ViewGroup, arrange_views, pool_views, view_group
 from wsod_mm.registry import MODELS, TASK_UTILS
 
 __all__ = ['WeakRoIHead']
 
-TEST_SCORES = ('mean', 'last', 'first', 'mil')
-
 
 @MODELS.register_module()
-class WeakRoIHead(BaseRoIHead):
-    """WSDDN, and OICR when it has refinement branches; to be used in MMDetection's ``FastRCNN``.
+class WeakRoIHead(PredictionMixin, RefinementMixin, BaseRoIHead):
+    """WSDDN, ContextLocNet, OICR, PCL, MIST and CASD, by what it is made of.
 
-    Three independent sets of parts, each behind one contract, make the algorithm: predictors (``bbox_head``,
-    ``refine_heads``), a ``miner`` and losses (``loss_mil``, ``loss_refine``). Changing a part is a line of config.
+    Independent sets of parts, each behind one contract, make the algorithm: predictors (``bbox_head``,
+    ``refine_heads``, ``reg_heads``, ``fast_rcnn``), a ``miner``, losses, and the extras of CASD. Changing a part is a
+    line of config. Used in MMDetection's ``FastRCNN`` (one view of each image) or in ``MultiViewFastRCNN``.
 
     Args:
-        bbox_roi_extractor: RoI pooling.
+        bbox_roi_extractor: RoI pooling; ``RingRoIExtractor`` for a predictor that looks around the box.
         shared_head: RoI features to vectors (fc6, fc7).
         bbox_head: MIL predictor that returns :class:`~wsod_mm.models.bbox_heads.MILOutput`.
         loss_mil: Loss on image scores.
-        refine_heads: Refinement classifiers; ``None``: plain WSDDN.
+        refine_heads: Refinement classifiers; ``None``: MIL alone.
         miner: Seeds from scores, needed with ``refine_heads``.
         loss_refine: Loss of a branch, needed with ``refine_heads``.
+        reg_heads: Box regression of every branch (``BranchBBoxHeads``); needs ``loss_bbox``.
+        loss_bbox: ``CASDBBoxLoss`` (with a sampled ``loss_refine``) or ``MISTBBoxLoss``.
+        fast_rcnn: PCL's Fast R-CNN branch: ``dict(head=..., miner=..., loss_cls=..., loss_bbox=...)``, taught by the
+            last refinement branch.
+        inverted_attention: Erases what a branch looks at, before its loss.
+        image_wise: CASD's consistency of the attention over views.
+        layer_wise: CASD's consistency of the attention over feature maps; the backbone must return them.
         train_cfg: Not used; MMDetection hands it over.
         test_cfg: ``score_thr`` (1e-5), ``nms`` (``dict(type='nms', iou_threshold=.3, offset=1)``), ``max_per_img``
-            (100) and ``scores``: ``'mean'`` of the branches (OICR), ``'last'``, ``'first'``, or ``'mil'``.
+            (100); ``scores``: ``'mean'`` of the branches (OICR), ``'last'``, ``'first'`` (public CASD code), or
+            ``'mil'``; ``boxes``: ``'decoded'`` (default with a regression) or ``'proposals'``; ``jitter``: public CASD
+            code moves every proposal in every view, ``dict(scale=(.95, 1.15), shift=.05)``; default off.
         init_cfg: MMEngine's initialisation.
 
     Raises:
-        ValueError: If refinement lacks a part, or ``test_cfg.scores`` is unknown.
+        ValueError: If a part lacks another one, or an option of ``test_cfg`` is unknown.
     """
 
     def __init__(
@@ -49,6 +62,12 @@ class WeakRoIHead(BaseRoIHead):
         refine_heads: dict | None = None,
         miner: dict | None = None,
         loss_refine: dict | None = None,
+        reg_heads: dict | None = None,
+        loss_bbox: dict | None = None,
+        fast_rcnn: dict | None = None,
+        inverted_attention: dict | None = None,
+        image_wise: dict | None = None,
+        layer_wise: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
@@ -62,19 +81,23 @@ class WeakRoIHead(BaseRoIHead):
             init_cfg=init_cfg,
         )
         self.loss_mil = MODELS.build(loss_mil)
-        self.refine_heads = None
+        self.refine_heads = self.miner = self.loss_refine = self.reg_heads = self.loss_bbox = None
+        self.fast_rcnn = self.inverted_attention = self.image_wise = self.layer_wise = None
         if refine_heads is not None:
             if miner is None or loss_refine is None:
                 raise ValueError('refine_heads need a miner and a loss_refine; add both to the config')
             self.refine_heads = MODELS.build(refine_heads)
             self.miner = TASK_UTILS.build(miner)
             self.loss_refine = MODELS.build(loss_refine)
-        scores = self.test_cfg.get('scores', 'mean') if self.test_cfg else 'mean'
-        if scores not in TEST_SCORES:
-            raise ValueError(f'test_cfg.scores must be one of {TEST_SCORES}, got {scores!r}')
-        self.test_scores = scores
-        # a TTA wrapper switches this on to average the scores of the same proposals over its views
-        self.keep_proposal_scores = False
+        self.build_refinement_parts(
+            reg_heads=reg_heads,
+            loss_bbox=loss_bbox,
+            fast_rcnn=fast_rcnn,
+            inverted_attention=inverted_attention,
+            image_wise=image_wise,
+            layer_wise=layer_wise,
+        )
+        self.read_test_cfg()
 
     def init_bbox_head(self, bbox_roi_extractor: dict, bbox_head: dict) -> None:
         """Build the RoI extractor and the MIL predictor."""
@@ -90,7 +113,7 @@ class WeakRoIHead(BaseRoIHead):
         raise ValueError('WeakRoIHead has no mask head; remove mask_head from the config')
 
     def init_assigner_sampler(self) -> None:
-        """Nothing to build: the refinement loss assigns, and all proposals are used."""
+        """Nothing to build: the refinement loss assigns and samples."""
 
     def forward(
         self,
@@ -101,7 +124,7 @@ class WeakRoIHead(BaseRoIHead):
         """Pool and score the proposals of a batch.
 
         Args:
-            x: Feature maps ``[N, C', H, W]``.
+            x: Feature maps ``[N, C', H, W]``; RoIs are pooled from the last one.
             rpn_results_list: Proposals of each image, ``bboxes [R_n, 4]`` in network-input pixels.
             batch_data_samples: Not used; part of MMDetection's interface.
 
@@ -109,10 +132,13 @@ class WeakRoIHead(BaseRoIHead):
             Output of the MIL predictor, and the K refinement probabilities ``[sum R_n, C + 1]``.
         """
         boxes = [proposals.bboxes for proposals in rpn_results_list]
-        features = self.bbox_roi_extractor(x[: self.bbox_roi_extractor.num_inputs], bbox2roi(boxes))
-        features = self.shared_head(features)
+        features = self.roi_features(x, boxes, self.bbox_head.rings)
         mil = self.bbox_head(features, [len(b) for b in boxes])
-        return mil, self.refine_heads(features) if self.refine_heads is not None else []
+        return mil, self.refine_heads(features[0]) if self.refine_heads is not None else []
+
+    def roi_features(self, x: tuple[Tensor, ...], boxes: list[Tensor], rings: tuple[str, ...]) -> tuple[Tensor, ...]:
+        """Vectors of the proposals: per ring ``[sum R_n, D]``."""
+        return tuple(self.shared_head(p) for p in self.bbox_roi_extractor.pool_rings(x[-1:], bbox2roi(boxes), rings))
 
     def loss(
         self,
@@ -120,84 +146,63 @@ class WeakRoIHead(BaseRoIHead):
         rpn_results_list: list[InstanceData],
         batch_data_samples: SampleList,
     ) -> dict[str, Tensor]:
-        """Image-level loss and the losses of the refinement branches.
+        """Losses of one view of each image; see :meth:`loss_views`.
 
         Args:
             x: Feature maps ``[N, C', H, W]``.
             rpn_results_list: Proposals of each image, in network-input pixels.
             batch_data_samples: Image labels: ``gt_label.score [C]`` multi-hot, optional ``gt_label.weight [C]``.
+        """
+        group = view_group(x, batch_data_samples)._replace(boxes=[p.bboxes for p in rpn_results_list])
+        return self.loss_views([group], batch_data_samples)
+
+    def loss_views(self, groups: Sequence[ViewGroup], batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """Image-level loss and the losses of the refinement branches, over all views of all images.
+
+        Every loss is a mean over images and views. Branches are taught by the mean scores over the views and by boxes
+        in the coordinates of the first view; all views share the labels.
+
+        Args:
+            groups: The views, the same proposals in each of an image.
+            batch_data_samples: One per image: ``gt_label.score [C]`` multi-hot, optional ``gt_label.weight [C]``.
 
         Returns:
-            ``loss_mil``, ``loss_refine1`` .. ``K`` (means over the images), and the monitors ``fg_ratio1`` .. ``K``:
-            the share of proposals that the seeds make foreground.
+            ``loss_mil``, ``loss_refine1`` .. ``K`` and what else the parts give (``loss_bbox1``, ``loss_iw``, ...), and
+            the monitors ``fg_ratio1`` .. ``K``: the share of proposals that the seeds make foreground.
         """
-        mil, refined = self(x, rpn_results_list)
+        images = arrange_views(groups, len(batch_data_samples))
+        pooled = pool_views(self.bbox_roi_extractor, groups, self.bbox_head.rings, len(images))
+        pooled = (collect_rows(pooled[0]), *pooled[1:])  # branches take a few of its rows
+        features = tuple(self.shared_head(p) for p in pooled)
+        views = images[0].num_views
+        mil = self.bbox_head(features, [image.num_proposals for image in images for _ in range(views)])
         labels = torch.stack([sample.gt_label.score for sample in batch_data_samples])
         weights = [sample.gt_label.get('weight') for sample in batch_data_samples]
         if all(w is None for w in weights):
             weight = None
         else:
             weight = torch.stack([torch.ones_like(labels[0]) if w is None else w for w in weights])
-        losses = {'loss_mil': self.loss_mil(mil.image_scores, labels, weight)}
-
-        boxes = [proposals.bboxes for proposals in rpn_results_list]
-        sources = mil.scores
-        for k, probs in enumerate(refined):
-            per_image = probs.split([len(b) for b in boxes])
-            branch_losses, ratios = [], []
-            for image_boxes, image_probs, source, image_labels in zip(boxes, per_image, sources, labels, strict=True):
-                seeds = self.miner(image_boxes, source.detach(), image_labels)
-                loss, assignment = self.loss_refine(image_boxes, image_probs, seeds, k)
-                branch_losses.append(loss)
-                ratios.append((assignment.labels > 0).float().mean())
-            losses[f'loss_refine{k + 1}'] = torch.stack(branch_losses).mean()
-            losses[f'fg_ratio{k + 1}'] = torch.stack(ratios).mean()
-            sources = [p[:, 1:] for p in per_image]
+            weight = weight.repeat_interleave(views, dim=0)
+        scores = getattr(mil, self.loss_mil.source)
+        losses = {'loss_mil': self.loss_mil(scores, labels.repeat_interleave(views, dim=0), weight)}
+        if self.refine_heads is not None:
+            # parts around the box teach the MIL predictor only; their features are not needed any more
+            present = _labels_on_host(batch_data_samples, labels)
+            losses.update(self.refinement_losses(groups, images, pooled[0], features[0], mil.scores, present))
         return losses
 
-    def proposal_scores(self, mil: MILOutput, refined: list[Tensor]) -> list[Tensor]:
-        """Final scores by the rule ``test_cfg.scores``.
 
-        Args:
-            mil: Output of the MIL predictor.
-            refined: K tensors ``[sum R_n, C + 1]``, background in column 0.
+def _labels_on_host(samples: SampleList, labels: Tensor) -> Tensor:
+    """``[N, C]`` labels on the CPU, where our pipelines left them, so that miners need not ask the device.
 
-        Returns:
-            One ``[R_n, C]`` tensor per image.
-        """
-        if not refined or self.test_scores == 'mil':
-            return mil.scores
-        picked = {'last': refined[-1:], 'first': refined[:1], 'mean': refined}[self.test_scores]
-        scores = torch.stack(picked).mean(dim=0)[:, 1:]
-        return list(scores.split([len(s) for s in mil.scores]))
-
-    def predict(
-        self,
-        x: tuple[Tensor, ...],
-        rpn_results_list: list[InstanceData],
-        batch_data_samples: SampleList,
-        rescale: bool = False,
-    ) -> list[InstanceData]:
-        """Detect objects.
-
-        Besides the returned instances, ``top1_instances`` (``bboxes [C, 4]``, ``scores [C]``, ``labels [C]``: the best
-        proposal of every class, without NMS or threshold, for CorLoc) is set on every data sample.
-
-        Args:
-            x: Feature maps ``[N, C', H, W]``.
-            rpn_results_list: Proposals of each image, in network-input pixels.
-            batch_data_samples: Meta information of the images; annotations in them are not looked at.
-            rescale: Return boxes in the pixels of the original, unflipped image.
-
-        Returns:
-            Instances with ``bboxes [n, 4]``, ``scores [n]``, ``labels [n]`` (0..C-1) of each image.
-        """
-        scores = self.proposal_scores(*self(x, rpn_results_list))
-        results = []
-        for proposals, image_scores, sample in zip(rpn_results_list, scores, batch_data_samples, strict=True):
-            boxes = restore_boxes(proposals.bboxes, sample.metainfo) if rescale else proposals.bboxes
-            sample.top1_instances = top1_per_class(boxes, image_scores)
-            if self.keep_proposal_scores:
-                sample.proposal_instances = InstanceData(bboxes=boxes, scores=image_scores)
-            results.append(detections_from_scores(boxes, image_scores, self.test_cfg))
-        return results
+    Args:
+        samples: With or without the meta information ``image_labels``.
+        labels: ``[N, C]`` on the device, the answer where it is missing.
+    """
+    present = [sample.metainfo.get('image_labels') for sample in samples]
+    if labels.device.type == 'cpu' or any(classes is None for classes in present):
+        return labels
+    host = torch.zeros(labels.shape)
+    for row, classes in zip(host, present, strict=True):
+        row[classes] = 1
+    return host

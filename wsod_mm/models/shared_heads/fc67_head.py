@@ -90,6 +90,18 @@ class SharedFC67Head(BaseModule):
                 outputs.append(self._layers(*inputs))
         return torch.cat(outputs)
 
+    def hidden(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both layers as in testing, whatever the mode: no dropout, no chunks.
+
+        Args:
+            x: Pooled features ``[R, in_channels, roi_feat_size, roi_feat_size]``.
+
+        Returns:
+            ``[R, fc_channels[0]]`` and ``[R, fc_channels[1]]``, after ReLU.
+        """
+        hidden6 = F.relu(self.fc6(x.flatten(1)))
+        return hidden6, F.relu(self.fc7(hidden6))
+
     def _draw_masks(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
         if not self.training or self.dropout == 0:
             return None, None
@@ -99,7 +111,26 @@ class SharedFC67Head(BaseModule):
 
     def _layers(self, x: Tensor, mask6: Tensor | None, mask7: Tensor | None) -> Tensor:
         for layer, mask in ((self.fc6, mask6), (self.fc7, mask7)):
-            x = F.relu(layer(x))
-            if mask is not None:
-                x = x * mask / (1 - self.dropout)
+            x = layer(x)
+            x = F.relu(x) if mask is None else _ReLUDropout.apply(x, mask, 1 - self.dropout)
         return x
+
+
+class _ReLUDropout(torch.autograd.Function):
+    """``relu(x) * mask / keep``, which needs nothing but its result for the backward pass.
+
+    The next layer keeps that anyway, so that in training the result of the ReLU and the mask take no memory.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, mask: Tensor, keep: float) -> Tensor:
+        out = F.relu(x).mul_(mask).div_(keep)
+        ctx.save_for_backward(out)
+        ctx.keep = keep
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        (out,) = ctx.saved_tensors
+        return torch.where(out > 0, grad / ctx.keep, 0.0), None, None

@@ -17,7 +17,8 @@ class WeakTTAModel(BaseTTAModel):
     """Average the class scores of every proposal over scales and flips, then threshold and NMS once.
 
     MMDetection's ``DetTTAModel`` pools the detections of all views instead, which lets the softmax over proposals of
-    one view decide alone. Source: test code of OICR and PCL (5 scales x flip = 10 views).
+    one view decide alone. Boxes that a regression moved are averaged as well. Source: test code of OICR and PCL (5
+    scales x flip = 10 views).
 
     Args:
         tta_cfg: Replaces entries of the RoI head's ``test_cfg`` (``score_thr``, ``nms``, ``max_per_img``).
@@ -45,16 +46,19 @@ class WeakTTAModel(BaseTTAModel):
 
     def _merge(self, views: Sequence[DetDataSample]) -> DetDataSample:
         merged = views[0]
-        boxes = merged.proposal_instances.bboxes
+        proposals = merged.proposal_instances.proposals
         for view in views[1:]:
-            others = view.proposal_instances.bboxes
+            others = view.proposal_instances.proposals
             # a pixel of slack: boxes went through each view's resize and back
-            if others.shape != boxes.shape or (boxes.numel() and (others - boxes).abs().max() > 1):
+            if others.shape != proposals.shape or (proposals.numel() and (others - proposals).abs().max() > 1):
                 raise ValueError(
                     f'the views of {merged.metainfo.get("img_path")} hold different proposals; load and filter them '
                     'before TestTimeAug, and wrap Resize and RandomFlip in ProposalBroadcaster'
                 )
         scores = torch.stack([view.proposal_instances.scores for view in views]).mean(dim=0)
+        boxes = proposals
+        if self.module.roi_head.moves_boxes:  # regression and jitter differ from view to view
+            boxes = torch.stack([view.proposal_instances.bboxes for view in views]).mean(dim=0)
         cfg = {**dict(self.module.roi_head.test_cfg or {}), **self.tta_cfg}
         merged.pred_instances = detections_from_scores(boxes, scores, cfg)
         merged.top1_instances = top1_per_class(boxes, scores)
