@@ -1,0 +1,12 @@
+# CASD's baseline on the small body: contrastive-S, PCL centres, two branches with sampled cross entropy, four views.
+# The last two stages of the body are trained, because attention is a property of the features.
+_base_ = ['contextlocnet_minicnn.py']
+model = dict(
+    type='MultiViewFastRCNN',
+    data_preprocessor=dict(type='MultiViewDataPreprocessor', flip=True),
+    backbone=dict(frozen_stages=3, norm_eval=True),
+    roi_head=dict(
+        refine_heads=dict(type='RefineHeads', in_channels=256, num_classes=6, num_branches=2),
+        miner=dict(type='PCLMiner'),
+        loss_refine=dict(type='SampledCELoss')),
+    grad_share=dict(interval=50, part='backbone'))
