@@ -11,7 +11,7 @@ from .options import RUNGS, LadderOptions, mini_configs, quick_options
 from .pipeline import Pipeline
 from .run import StageError
 
-__all__ = ['demo_main', 'ladder_main']
+__all__ = ['demo_main', 'guard', 'ladder_main']
 
 
 def demo_main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def demo_main(arguments: Sequence[str] | None = None) -> int:
             if (root / name).is_file():
                 print(f'{args.work_dir / name}')
 
-    return _guard(work)
+    return guard(work)
 
 
 def ladder_main(arguments: Sequence[str] | None = None) -> int:
@@ -97,10 +97,18 @@ def ladder_main(arguments: Sequence[str] | None = None) -> int:
         data_seeds = args.data_seeds if args.data_root is None else args.data_seeds[:1]
         print(run_ladder(options, args.work_dir, data_seeds, args.seeds, args.workers))
 
-    return _guard(work)
+    return guard(work)
 
 
-def _guard(work: Callable[[], None]) -> int:
+def guard(work: Callable[[], None]) -> int:
+    """Do the work of a command; show mistakes of the user in one line instead of a traceback.
+
+    Args:
+        work: What to do.
+
+    Returns:
+        Exit status: 0, 1 after a mistake, 130 after Ctrl-C.
+    """
     try:
         work()
     except (StageError, OSError, ValueError) as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ['read_scalars', 'smooth']
+__all__ = ['read_entries', 'read_scalars', 'smooth']
 
 
 def read_scalars(work_dir: str | os.PathLike, key: str = 'loss') -> tuple[list[int], list[float]]:
@@ -22,7 +22,21 @@ def read_scalars(work_dir: str | os.PathLike, key: str = 'loss') -> tuple[list[i
     Returns:
         Iterations, ascending, and values.
     """
-    values: dict[int, float] = {}
+    entries = read_entries(work_dir, key)
+    return list(entries), [float(entry[key]) for entry in entries.values()]
+
+
+def read_entries(work_dir: str | os.PathLike, key: str = 'loss') -> dict[int, dict[str, Any]]:
+    """Read all logged entries that have one key, over all runs of a work directory, as :func:`read_scalars` does.
+
+    Args:
+        work_dir: Work directory of a training.
+        key: Name of a number that the wanted entries have.
+
+    Returns:
+        Iteration -> everything that was logged with it, ascending.
+    """
+    entries: dict[int, dict[str, Any]] = {}
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
         with open(path, encoding='utf-8') as file:
             for line in file:
@@ -31,9 +45,8 @@ def read_scalars(work_dir: str | os.PathLike, key: str = 'loss') -> tuple[list[i
                 except ValueError:  # the line at which a run was killed
                     continue
                 if key in entry and ('iter' in entry or 'step' in entry):
-                    values[int(entry.get('iter', entry.get('step')))] = float(entry[key])
-    steps = sorted(values)
-    return steps, [values[step] for step in steps]
+                    entries[int(entry.get('iter', entry.get('step')))] = entry
+    return dict(sorted(entries.items()))
 
 
 def smooth(steps: list[int], values: list[float], points: int = 80) -> tuple[list[int], list[float]]:

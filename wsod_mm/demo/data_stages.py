@@ -99,7 +99,8 @@ def recall_stage(
         result = proposal_recall(ProposalStore.load(proposals), source, classes=classes)
         write_json(result, run.folder / 'recall.json')
 
-    return Stage(name, action, ('recall.json',), needs, {'classes': list(classes), 'split': split}, seconds=4)
+    params = {'classes': list(classes), 'split': split, **_given(data_root, proposals, needs)}
+    return Stage(name, action, ('recall.json',), needs, params, seconds=4)
 
 
 def baselines_stage(
@@ -130,7 +131,8 @@ def baselines_stage(
         results['images'] = {split: len(images.ids) for split, images in splits.items()}
         write_json(results, run.folder / 'baselines.json')
 
-    return Stage(name, action, ('baselines.json',), needs, {'classes': list(classes), 'seeds': seeds}, seconds=15)
+    params = {'classes': list(classes), 'seeds': seeds, **_given(data_root, proposals, needs)}
+    return Stage(name, action, ('baselines.json',), needs, params, seconds=15)
 
 
 def join_splits(test: Mapping[str, Any], trainval: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,3 +144,8 @@ def join_splits(test: Mapping[str, Any], trainval: Mapping[str, Any]) -> dict[st
         if key in test
     }
     return {**precise, **located}
+
+
+def _given(data_root: Path, proposals: Path, needs: tuple[str, ...]) -> dict[str, str]:
+    """What no stage before stands for when nothing had to be made."""
+    return {} if needs else {'data_root': str(data_root), 'proposals': str(proposals)}

@@ -1,13 +1,23 @@
 """A stage's config: that of the repository with the run's folders, seed and splits written in."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-__all__ = ['class_names', 'derive_config', 'dump_config', 'for_split', 'proposal_limits', 'with_dump']
+__all__ = [
+    'class_names',
+    'common_classes',
+    'derive_config',
+    'dump_config',
+    'for_split',
+    'on_training_images',
+    'proposal_limits',
+    'widest_limits',
+    'with_dump',
+]
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -62,6 +72,36 @@ def for_split(config: Config, split: str) -> Config:
     def place(dataset: Any) -> None:
         if 'ann_file' in dataset:
             dataset['ann_file'] = str(Path(dataset['ann_file']).with_name(f'{split}.txt'))
+
+    _each_dict(config.test_dataloader['dataset'], place)
+    return config
+
+
+def on_training_images(config: Config) -> Config:
+    """Copy a config and let its test loop read the images, annotations and proposals of training.
+
+    For configs that keep a proposal file per image set, where :func:`for_split` would look for boxes in the wrong one.
+
+    Args:
+        config: Not changed. Of several concatenated training sets the first is taken (VOC 2007 of 2007 + 2012).
+
+    Raises:
+        ValueError: If the training loop has no ``ann_file``.
+    """
+    config = copy.deepcopy(config)  # Config.copy() shares what is nested
+    found: list[Any] = []
+    _each_dict(
+        config.train_dataloader['dataset'], lambda dataset: found.append(dataset) if 'ann_file' in dataset else None
+    )
+    if not found:
+        raise ValueError(f'{config.filename}: train_dataloader.dataset has no ann_file to measure CorLoc on')
+    source = {
+        key: found[0][key] for key in ('data_root', 'ann_file', 'data_prefix', 'proposal_file') if key in found[0]
+    }
+
+    def place(dataset: Any) -> None:
+        if 'ann_file' in dataset:
+            dataset.update(copy.deepcopy(source))
 
     _each_dict(config.test_dataloader['dataset'], place)
     return config
@@ -124,6 +164,32 @@ def proposal_limits(config: Config) -> dict[str, Any]:
 
     _each_dict(config.test_dataloader['dataset'], look)
     return found
+
+
+def common_classes(configs: Sequence[Config]) -> list[str]:
+    """Names of the classes that all configs declare.
+
+    Raises:
+        ValueError: If two differ.
+    """
+    first = class_names(configs[0])
+    for config in configs[1:]:
+        if class_names(config) != first:
+            raise ValueError(
+                f'{config.filename} has the classes {class_names(config)}, but {configs[0].filename} has {first}'
+            )
+    return first
+
+
+def widest_limits(configs: Sequence[Config]) -> dict[str, Any]:
+    """The limits of :func:`proposal_limits` that leave every config all boxes that it would load."""
+    limits = [proposal_limits(config) for config in configs]
+    sizes = [limit.get('min_size') for limit in limits]
+    counts = [limit.get('max_num') for limit in limits]
+    return {
+        'min_size': min(sizes) if all(sizes) else None,
+        'max_num': max(counts) if all(counts) else None,
+    }
 
 
 def _each_dict(value: Any, function: Callable[[Any], None]) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from wsod_mm.evaluation.tables import markdown_table
+from wsod_mm.evaluation.tables import format_spread, markdown_table
 
 from .ladder_stages import data_stages, run_stages
 from .options import LadderOptions
@@ -96,12 +94,17 @@ def ladder_table(summaries: Iterable[dict[str, Any]]) -> str:
     runs = [{method['key']: method for method in summary['methods']} for summary in summaries]
     rows = []
     for key, method in runs[0].items():
-        rows.append([method['name'], *(_spread([run[key].get(column) for run in runs]) for column, _ in _COLUMNS)])
+        rows.append(
+            [method['name'], *(format_spread([run[key].get(column) for run in runs]) for column, _ in _COLUMNS)]
+        )
     if all({'oicr', 'wsddn'} <= run.keys() for run in runs):
         rows.append(
             [
                 'OICR − WSDDN, run by run',
-                *(_spread([run['oicr'][column] - run['wsddn'][column] for run in runs], '+') for column, _ in _COLUMNS),
+                *(
+                    format_spread([run['oicr'][column] - run['wsddn'][column] for run in runs], '+')
+                    for column, _ in _COLUMNS
+                ),
             ]
         )
     labels = [summary.get('classifier', {}).get('mAP') for summary in summaries]
@@ -113,12 +116,5 @@ def ladder_table(summaries: Iterable[dict[str, Any]]) -> str:
         'seeds); percent; mAP on test, CorLoc on trainval.',
     ]
     if None not in labels:
-        lines.append(f'The classifier ranks test images with an average precision of {_spread(labels)}.')
+        lines.append(f'The classifier ranks test images with an average precision of {format_spread(labels)}.')
     return '\n'.join(lines)
-
-
-def _spread(values: Sequence[float | None], sign: str = '') -> str:
-    if any(value is None for value in values):
-        return '–'
-    mean = f'{np.mean(values):{sign}.1f}'
-    return mean if len(values) < 2 else f'{mean} ± {np.std(values, ddof=1):.1f}'

@@ -1,6 +1,7 @@
 """Training and testing a model, as stages."""
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -12,7 +13,7 @@ from .derive import dump_config, for_split, with_dump
 from .run import StageRun
 from .stage import Stage
 
-__all__ = ['final_checkpoint', 'test_stage', 'train_stage']
+__all__ = ['detector_stages', 'final_checkpoint', 'test_stage', 'train_stage']
 
 
 def final_checkpoint(folder: Path) -> Path:
@@ -82,7 +83,13 @@ def train_stage(
 
 
 def test_stage(
-    name: str, config: Config, needs: tuple[str, ...], source: str, split: str, seconds: float = 20.0
+    name: str,
+    config: Config,
+    needs: tuple[str, ...],
+    source: str,
+    split: str | None,
+    seconds: float = 20.0,
+    options: Sequence[str] = (),
 ) -> Stage:
     """Test a trained model with ``tools/test.py``.
 
@@ -91,13 +98,15 @@ def test_stage(
         config: Config of the training.
         needs: Stages of the data.
         source: The training stage.
-        split: Image set to test on.
+        split: Image set to test on; ``None`` takes the one of the config.
         seconds: First guess of the duration.
+        options: Further options of the tool, such as ``'--tta'``.
 
     Returns:
         The stage; what the model said is in ``predictions.npz``, the numbers in ``run/results.json``.
     """
-    config = for_split(config, split)
+    if split is not None:
+        config = for_split(config, split)
 
     def action(run: StageRun) -> None:
         dump_config(with_dump(config, run.folder / 'predictions.npz'), run.folder / 'config.py')
@@ -108,6 +117,7 @@ def test_stage(
                 final_checkpoint(run.root / source),
                 '--work-dir',
                 run.folder / 'run',
+                *options,
             ]
         )
 
@@ -116,7 +126,37 @@ def test_stage(
         action,
         ('predictions.npz', 'run/results.json'),
         (*needs, source),
-        {'config': config.to_dict()},
+        {'config': config.to_dict(), **({'options': list(options)} if options else {})},
         None,
         seconds,
+    )
+
+
+def detector_stages(
+    name: str,
+    config: Config,
+    needs: tuple[str, ...],
+    source: str | None = None,
+    seconds: float = 120.0,
+    threads: int = 1,
+    options: Sequence[str] = (),
+) -> tuple[Stage, Stage, Stage]:
+    """Train a detector, test it on test (``<name>_test``) and on trainval (``<name>_corloc``).
+
+    Args:
+        name: Name of the training stage.
+        config: The whole config.
+        needs: Stages of the data.
+        source: Training stage whose last checkpoint is loaded first.
+        seconds: First guess of the duration of the training.
+        threads: Threads of the training process.
+        options: Further options of ``tools/test.py``.
+
+    Returns:
+        The three stages.
+    """
+    return (
+        train_stage(name, config, needs, source, seconds, threads),
+        test_stage(f'{name}_test', config, needs, name, 'test', 20, options),
+        test_stage(f'{name}_corloc', config, needs, name, 'trainval', 30, options),
     )

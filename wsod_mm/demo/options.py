@@ -36,6 +36,8 @@ class LadderOptions:
     Attributes:
         configs: Config of each rung: ``classifier``, ``wsddn``, ``oicr``.
         data_root: Folder that holds a devkit ``VOC2007``; ``None`` generates MiniVOC.
+        proposal_file: Proposals that are there already (one file for all images), only with ``data_root``; ``None``
+            generates them.
         data_seed: Seed of the generated images.
         seed: Seed of the trainings.
         minivoc: Dials of the generator that differ from its default.
@@ -50,6 +52,7 @@ class LadderOptions:
 
     configs: Mapping[str, Path] = field(default_factory=mini_configs)
     data_root: Path | None = None
+    proposal_file: Path | None = None
     data_seed: int = 0
     seed: int = 0
     minivoc: Mapping[str, Any] = field(default_factory=dict)

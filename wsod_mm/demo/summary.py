@@ -11,13 +11,7 @@ import torch
 
 import wsod_mm
 from wsod_mm.engine.hooks.results_hook import read_results
-from wsod_mm.evaluation import (
-    AnnotatedImages,
-    DetectionFile,
-    centre_box_baseline,
-    evaluate_tables,
-    part_whole_statistics,
-)
+from wsod_mm.evaluation import AnnotatedImages, centre_box_baseline
 from wsod_mm.functional.detection_metrics import image_level_average_precision
 from wsod_mm.proposals.image_source import ImageSource
 from wsod_mm.utils.io import write_json
@@ -26,6 +20,7 @@ from .curves import read_scalars, smooth
 from .data_stages import YEAR, join_splits
 from .options import LadderOptions
 from .pipeline import available_cores
+from .results import detector_results, train_seconds
 
 __all__ = ['summarise']
 
@@ -84,9 +79,7 @@ def summarise(options: LadderOptions, data_root: Path, data_folder: Path, folder
     ]
     detections, parts = {}, {}
     for key in ('wsddn', 'oicr'):
-        test, trainval = (
-            DetectionFile.load(folder / f'{key}_{split}' / 'predictions.npz') for split in ('test', 'corloc')
-        )
+        results = detector_results(folder, key, data_root, classes)
         methods.append(
             {
                 'key': key,
@@ -94,17 +87,13 @@ def summarise(options: LadderOptions, data_root: Path, data_folder: Path, folder
                 'short': _TITLES[key],
                 'kind': 'detector',
                 'note': _NOTES[key],
-                **join_splits(
-                    *(evaluate_tables(file.detections, file.top, file.truth, classes) for file in (test, trainval))
-                ),
-                'seconds': _train_seconds(folder / key),
+                **results.numbers,
+                'seconds': train_seconds(folder / key),
             }
         )
         detections[_TITLES[key]] = os.path.join(f'{key}_test', 'predictions.npz')
-        if (data_root / 'parts.json').is_file():
-            from wsod_mm.datasets.minivoc import load_parts
-
-            parts[_TITLES[key]] = part_whole_statistics(trainval.top, trainval.img_ids, classes, load_parts(data_root))
+        if results.part_whole is not None:
+            parts[_TITLES[key]] = results.part_whole
     ap = 100 * image_level_average_precision(labels['scores'], labels['targets'])
     images = chance['images']
     summary = {
@@ -126,7 +115,7 @@ def summarise(options: LadderOptions, data_root: Path, data_folder: Path, folder
             'torch': str(torch.__version__),
         },
         'methods': methods,
-        'classifier': {'mAP': float(np.nanmean(ap)), 'ap': ap, 'seconds': _train_seconds(folder / 'classifier')},
+        'classifier': {'mAP': float(np.nanmean(ap)), 'ap': ap, 'seconds': train_seconds(folder / 'classifier')},
         'proposals': {
             'per_image': recall['boxes_per_image'],
             'recall': [
@@ -157,10 +146,6 @@ def summarise(options: LadderOptions, data_root: Path, data_folder: Path, folder
 
 def _read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding='utf-8'))
-
-
-def _train_seconds(folder: Path) -> float | None:
-    return (read_results(folder / 'run').get('train') or {}).get('seconds')
 
 
 def _stages(folder: Path, names: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from terminaltables import AsciiTable
 
-__all__ = ['format_number', 'format_table', 'markdown_table']
+__all__ = ['format_number', 'format_spread', 'format_table', 'markdown_table']
 
 
 def format_number(value: Any, digits: int = 1) -> str:
@@ -14,6 +15,23 @@ def format_number(value: Any, digits: int = 1) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return '–'
     return f'{value:.{digits}f}' if isinstance(value, float) else str(value)
+
+
+def format_spread(values: Sequence[float | None], sign: str = '', digits: int = 1) -> str:
+    """Text ``mean ± sample standard deviation``.
+
+    Args:
+        values: One per run; a single one gets no deviation.
+        sign: ``'+'`` to write it in front of positive means too.
+        digits: Decimals.
+
+    Returns:
+        A dash when there is no value, or when one is ``None`` or NaN.
+    """
+    if not len(values) or any(value is None or math.isnan(value) for value in values):
+        return '–'
+    mean = f'{np.mean(values):{sign}.{digits}f}'
+    return mean if len(values) < 2 else f'{mean} ± {np.std(values, ddof=1):.{digits}f}'
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -1,4 +1,4 @@
-# CASD's baseline on the small body: contrastive-S, PCL centres, two branches with sampled cross entropy, four views.
+# CASD's baseline on the small body: contrastive-S, PCL centres, two branches with sampled cross entropy, two views.
 # The last two stages of the body are trained, because attention is a property of the features.
 _base_ = ['contextlocnet_minicnn.py']
 model = dict(
@@ -8,5 +8,5 @@ model = dict(
     roi_head=dict(
         refine_heads=dict(type='RefineHeads', in_channels=256, num_classes=6, num_branches=2),
         miner=dict(type='PCLMiner'),
-        loss_refine=dict(type='SampledCELoss')),
-    grad_share=dict(interval=50, part='backbone'))
+        loss_refine=dict(type='SampledCELoss', num_fg=16, num_bg=32)),
+    grad_share=dict(interval=100, part='backbone'))
