@@ -3,7 +3,13 @@ import math
 import pytest
 import torch
 
-from wsod_mm.functional.boxes import bbox_overlaps_inclusive, flip_boxes_inclusive, project_boxes
+from wsod_mm.functional.boxes import (
+    bbox_overlaps_inclusive,
+    clip_boxes_inclusive,
+    flip_boxes_inclusive,
+    jitter_boxes,
+    project_boxes,
+)
 from wsod_mm.functional.regression import encode_boxes_inclusive, weighted_smooth_l1_loss
 
 
@@ -47,3 +53,26 @@ def test_projection_flips_scales_and_refuses_rotation():
     torch.testing.assert_close(project_boxes(boxes, [[2, 0, 0], [0, 3, 0]]), torch.tensor([[0.0, 3, 6, 12]]))
     with pytest.raises(ValueError, match='rotation'):
         project_boxes(boxes, [[0, 1, 0], [1, 0, 0]])
+
+
+def test_clipping_keeps_the_border_pixels():
+    boxes = torch.tensor([[-3.0, 2, 12, 9], [20, 20, 30, 30]])
+    assert clip_boxes_inclusive(boxes, (8, 10)).tolist() == [[0, 2, 9, 7], [9, 7, 9, 7]]
+
+
+def test_jitter_enlarges_by_the_mean_of_its_range_and_stays_inside():
+    torch.manual_seed(0)
+    boxes = torch.tensor([[100.0, 120, 199, 159]]).repeat(20000, 1)
+    moved = jitter_boxes(boxes, (400, 400))
+    sides = moved[:, 2:] - moved[:, :2] + 1
+    torch.testing.assert_close(sides.mean(0), torch.tensor([105.0, 42.0]), rtol=2e-3, atol=0)
+    assert sides[:, 0].min() >= 95 - 1e-3 and sides[:, 0].max() <= 115 + 1e-3
+    centre = (moved[:, :2] + moved[:, 2:] + 1) / 2 - torch.tensor([150.0, 140.0])
+    assert centre.abs().max(0).values.le(torch.tensor([5.0, 2.0]) + 1e-3).all()
+    torch.testing.assert_close(centre.mean(0), torch.zeros(2), rtol=0, atol=0.1)
+    assert jitter_boxes(boxes[:100], (150, 190)).max() <= 189
+
+
+def test_no_jitter_gives_the_boxes_back():
+    boxes = torch.tensor([[10.0, 20, 30, 40]])
+    torch.testing.assert_close(jitter_boxes(boxes, (100, 100), scale=(1.0, 1.0), shift=0.0), boxes)

@@ -76,3 +76,25 @@ def test_frozen_stages_change_no_value():
 def test_bad_settings(kwargs, text):
     with pytest.raises(ValueError, match=text):
         MODELS.build({'type': 'VGG16', **kwargs})
+
+
+@pytest.mark.parametrize('frozen', [0, 2, 3, 5])
+@pytest.mark.parametrize('stride', [8, 16])
+def test_every_block_can_be_returned(stride, frozen):
+    net = _build(stride=stride, frozen_stages=frozen, out_blocks=(2, 3, 4, 5))
+    net.init_weights()
+    x = torch.randn(1, 3, 64, 80)
+    maps = net(x)
+    assert [tuple(m.shape[2:]) for m in maps] == [(64 // s, 80 // s) for s in (2, 4, 8, stride)]
+    one = _build(stride=stride, frozen_stages=frozen)
+    one.load_state_dict(net.state_dict())
+    torch.testing.assert_close(maps[-1], one(x)[0])
+    # block 3 is features 10..16, its last convolution 14
+    torch.testing.assert_close(maps[1], net.features[:16](x))
+    assert [m.requires_grad for m in maps] == [block > frozen for block in (2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize('blocks', [(), (5, 2), (2, 2), (6,)])
+def test_blocks_that_are_not_there_are_an_error(blocks):
+    with pytest.raises(ValueError, match='out_blocks'):
+        _build(out_blocks=blocks)

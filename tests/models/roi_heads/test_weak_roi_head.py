@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.models.weak_detector import NUM_CLASSES, OICR, WSDDN, batch, build, losses_of, predict
+from wsod_mm.registry import MODELS
 
 
 def gradient(model, data=None, key='loss') -> torch.Tensor:
@@ -150,3 +151,56 @@ def test_config_errors():
         data = batch()
         data['data_samples'][0].set_metainfo(dict(flip=True, flip_direction='vertical'))
         predict(build(WSDDN), data)
+
+
+FAST_RCNN = dict(
+    head=dict(type='FastRCNNBranch', in_channels=16, num_classes=NUM_CLASSES, cls_std=0.5, bbox_std=0.1),
+    miner=dict(type='Top1Miner'),
+    loss_cls=dict(type='OICRLoss', ignore_iou=0.1),
+    loss_bbox=dict(type='FastRCNNBBoxLoss'),
+)
+MIST = dict(
+    miner=dict(type='MISTMiner'),
+    reg_heads=dict(type='BranchBBoxHeads', in_channels=16, num_classes=NUM_CLASSES, num_branches=2, std=0.1),
+    loss_bbox=dict(type='MISTBBoxLoss'),
+)
+
+
+def test_fast_rcnn_branch_is_taught_by_the_last_branch_and_scores_with_it():
+    model = build(OICR, fast_rcnn=FAST_RCNN)
+    losses = losses_of(model)
+    assert {'loss_frcnn_cls', 'loss_frcnn_bbox'} <= set(losses)
+    parts = [model.roi_head.fast_rcnn.fc_cls.weight, model.roi_head.refine_heads.branches[1].weight]
+    gradients = torch.autograd.grad(losses['loss_frcnn_cls'], parts, allow_unused=True)
+    assert gradients[0].abs().sum() > 0 and gradients[1] is None
+    with_branch, without = predict(model)[0].top1_instances, predict(build(OICR))[0].top1_instances
+    assert not torch.allclose(with_branch.scores, without.scores)
+    model.roi_head.test_boxes = 'proposals'
+    assert not torch.allclose(with_branch.bboxes, predict(model)[0].top1_instances.bboxes)
+
+
+def test_mist_regresses_in_every_branch():
+    model = build(OICR, **MIST)
+    losses = losses_of(model)
+    assert {'loss_bbox1', 'loss_bbox2'} <= set(losses)
+    sum(v for k, v in losses.items() if 'loss' in k).backward()
+    assert all(branch.weight.grad.abs().sum() > 0 for branch in model.roi_head.reg_heads.branches)
+    assert model.roi_head.moves_boxes
+
+
+def test_pcl_trains_on_one_view():
+    parts = dict(miner=dict(type='PCLMiner'), loss_refine=dict(type='PCLLoss'))
+    assert not torch.allclose(gradient(build(OICR)), gradient(build(OICR, **parts)), rtol=1e-3)
+
+
+@pytest.mark.parametrize('parts', [MIST, dict(fast_rcnn=FAST_RCNN)], ids=['mist', 'fast_rcnn'])
+def test_moved_boxes_are_averaged_over_views(parts):
+    model, data = build(OICR, **parts), batch()
+    tta = MODELS.build(dict(type='WeakTTAModel', module=model, data_preprocessor=model.data_preprocessor))
+    samples = [predict(model, data)[0] for _ in range(2)]
+    first = samples[0].proposal_instances.bboxes.clone()
+    samples[1].proposal_instances.bboxes = first + 4
+    merged = tta.merge_preds([samples])[0]
+    best = samples[1].proposal_instances.scores.argmax(dim=0)
+    expected = (first + 2)[best, torch.arange(NUM_CLASSES)]
+    torch.testing.assert_close(merged.top1_instances.bboxes, expected)

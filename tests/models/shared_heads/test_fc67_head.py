@@ -71,6 +71,30 @@ def test_chunks_keep_fewer_activations():
     assert kept(_build(chunk_size=8)) < kept(_build()) / 2
 
 
+def test_dropout_takes_no_memory_and_has_the_same_gradient():
+    head, x = _build(dropout=0.5), torch.randn(7, 3, 2, 2)
+    sizes = []
+
+    def pack(tensor):
+        sizes.append((tensor.shape, tensor.dtype))
+        return tensor
+
+    found = _run(head, x)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        torch.manual_seed(0)
+        head(x)
+    assert all(dtype == torch.float32 for _, dtype in sizes)  # no mask
+
+    def plain(x, mask6, mask7):
+        for layer, mask in ((head.fc6, mask6), (head.fc7, mask7)):
+            x = F.relu(layer(x)) * mask / 0.5
+        return x
+
+    head._layers = plain
+    for a, b in zip(found, _run(head, x), strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_chunks_without_gradient():
     x = torch.randn(9, 3, 2, 2)
     with torch.no_grad():
