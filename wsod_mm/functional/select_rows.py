@@ -18,11 +18,13 @@ class _CollectRows(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor | None) -> Tensor | None:
+        fresh = False  # a gradient from elsewhere may be in use elsewhere
         while ctx.waiting:
             rows, part = ctx.waiting.pop()
             if grad is None:
-                grad = part.new_zeros(ctx.shape)
-            grad = grad.index_add(0, rows, part)
+                grad, fresh = part.new_zeros(ctx.shape), True
+            grad = grad.index_add_(0, rows, part) if fresh else grad.index_add(0, rows, part)
+            fresh = True
         return grad
 
 
