@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wsod_mm.functional.attention import divide_by_rows, image_wise_loss, layer_wise_loss, ramp_up, shared_rows
 from wsod_mm.functional.sampling import Samples
+from wsod_mm.functional.select_rows import select_rows
 from wsod_mm.models.roi_heads.views import ImageViews
 from wsod_mm.ops import RoIMaxPool
 from wsod_mm.registry import MODELS
@@ -92,19 +93,19 @@ class ImageWiseLoss(_Scheduled):
         """Loss of one image.
 
         Args:
-            pooled: ``[V * P, C, h, w]`` unmasked pooled features of the image.
-            image: Its views.
+            pooled: ``[M, C, h, w]`` unmasked pooled features of all images.
+            image: The views of this one, and its rows.
             samples: What each branch sampled.
 
         Returns:
             Scalar: sum over the branches, mean over the views, times the weight.
         """
-        pooled = pooled.view(image.num_views, image.num_proposals, *pooled.shape[1:])
+        views = torch.arange(image.num_views, device=pooled.device)[:, None] * image.num_proposals + image.rows[0]
         losses = []
         for sample in samples:
             sampled = _sampled(sample, image.num_proposals)
             rows, valid = shared_rows(sampled, sample.rows.shape[1], self.select)
-            features = pooled.index_select(1, rows)
+            features = select_rows(pooled, (views + rows).flatten()).unflatten(0, (image.num_views, -1))
             losses.append(image_wise_loss(features, image.flipped, valid, self.distance, self.minmax))
         total = divide_by_rows(losses, valid) if self.divide_by_rows else torch.stack(losses).sum()
         return self.weight() * total / image.num_views

@@ -132,7 +132,7 @@ class RefinementMixin:
             losses.update(self._fast_rcnn_losses(images, features, sources, labels))
         if self.image_wise is not None and self.image_wise.is_active():
             losses['loss_iw'] = _mean(
-                self.image_wise(pooled[image.rows[0] : image.rows[1]], image, [b.samples[n] for b in branches])
+                self.image_wise(pooled, image, [b.samples[n] for b in branches])
                 for n, image in enumerate(images)
             )
         if self.layer_wise is not None and self.layer_wise.is_active():
