@@ -155,17 +155,18 @@ class LayerWiseLoss(_Scheduled):
             )
         return self.layers
 
-    def forward(self, features: Sequence[Tensor], valid: Tensor) -> Tensor:
-        """Loss of one branch over all images and views.
+    def forward(self, features: Sequence[Tensor], valid: Sequence[Tensor]) -> Tensor:
+        """Loss of all branches over all images and views.
 
         Args:
             features: Per map ``[S, C_q, h, w]`` pooled features of the same S proposals.
-            valid: ``[S]`` bool.
+            valid: Per branch ``[S]`` bool, its proposals.
 
         Returns:
-            Scalar: mean over proposals, times the weight.
+            Scalar: mean over the proposals of a branch, sum over the branches, times the weight.
         """
-        return self.weight() * layer_wise_loss(features, valid, self.distance)
+        losses = [layer_wise_loss(features, rows, self.distance) for rows in valid]
+        return self.weight() * torch.stack(losses).sum()
 
 
 def _sampled(samples: Samples, num_proposals: int) -> Tensor:

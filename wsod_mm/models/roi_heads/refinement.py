@@ -137,7 +137,7 @@ class RefinementMixin:
             )
         if self.layer_wise is not None and self.layer_wise.is_active():
             layers = self.layer_wise.layers_for(groups[0].maps)
-            losses['loss_lw'] = sum(self.layer_wise(*pool_levels(layers, groups, b.samples)) for b in branches)
+            losses['loss_lw'] = self.layer_wise(*pool_levels(layers, groups, [b.samples for b in branches]))
         return losses
 
     def _teach(

@@ -120,27 +120,31 @@ def pool_views(
 
 
 def pool_levels(
-    layers: Sequence[nn.Module], groups: Sequence[ViewGroup], samples: Sequence[Samples]
-) -> tuple[list[Tensor], Tensor]:
-    """Pool sampled proposals from every feature map.
+    layers: Sequence[nn.Module], groups: Sequence[ViewGroup], samples: Sequence[Sequence[Samples]]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Pool sampled proposals from every feature map, those of all branches at once.
 
     Args:
         layers: A pooling layer per feature map, called with ``(map, rois [R, 5])``.
         groups: The views.
-        samples: Of each image.
+        samples: Of each branch, of each image.
 
     Returns:
-        Per map ``[S, C_q, h, w]``, and ``valid [S]``; S rows of all views and images, in the order of the groups.
+        Per map ``[S, C_q, h, w]`` (S rows of all views, images and branches), and per branch ``[S]`` bool, which of
+        them are its valid samples.
     """
-    num_images, features, valid, view = len(samples), [[] for _ in layers], [], 0
+    num_images, features, valid, view = len(samples[0]), [[] for _ in layers], [[] for _ in samples], 0
     for group in groups:
         boxes = []
         for entry, proposals in enumerate(group.boxes):
-            image, v = samples[entry % num_images], view + entry // num_images
-            boxes.append(proposals.index_select(0, image.rows[v]))
-            valid.append(image.valid[v])
+            parts = [branch[entry % num_images] for branch in samples]
+            v = view + entry // num_images
+            boxes.append(proposals.index_select(0, torch.cat([part.rows[v] for part in parts])))
+            for number, flags in enumerate(valid):
+                own = [p.valid[v] if k == number else torch.zeros_like(p.valid[v]) for k, p in enumerate(parts)]
+                flags.append(torch.cat(own))
         view += len(group.boxes) // num_images
         rois = bbox2roi(boxes)
         for level, layer in enumerate(layers):
             features[level].append(layer(group.maps[level], rois))
-    return [torch.cat(parts) for parts in features], torch.cat(valid)
+    return [torch.cat(parts) for parts in features], [torch.cat(flags) for flags in valid]

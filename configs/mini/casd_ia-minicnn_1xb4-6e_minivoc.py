@@ -1,3 +1,0 @@
-# + Inverted Attention
-_base_ = ['casd_base-minicnn_1xb4-6e_minivoc.py']
-model = dict(roi_head=dict(inverted_attention=dict(type='InvertedAttention', switch_iter=540)))
