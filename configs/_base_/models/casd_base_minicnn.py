@@ -8,6 +8,6 @@ model = dict(
     roi_head=dict(
         refine_heads=dict(type='RefineHeads', in_channels=256, num_classes=6, num_branches=2),
         miner=dict(type='PCLMiner'),
-        # bg_low 0: here, other than on VOC, the ignore trick hurts; the weight .1 of the paper is too small for few steps
+        # bg_low 0: here, other than on VOC, the ignore trick hurts; weight .1 is too small for so few steps
         loss_refine=dict(type='SampledCELoss', num_fg=16, num_bg=32, bg_low=0.0, loss_weight=1.0)),
     grad_share=dict(interval=100, part='backbone'))

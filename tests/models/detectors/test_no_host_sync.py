@@ -6,7 +6,6 @@ Where the CPU has a path of its own that looks at the data, the path of accelera
 from importlib import import_module
 
 import pytest
-import torch
 
 from tests.models.weak_detector import CASD, OICR, batch, build, view_batch
 from wsod_mm.functional.mist_mining import _mist_seeds_static
