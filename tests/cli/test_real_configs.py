@@ -15,6 +15,7 @@ from wsod_mm.engine.hooks.results_hook import read_results
 
 OICR = ROOT / 'configs/mini/oicr_minicnn_1xb4-10e_minivoc.py'
 CLASSIFIER = ROOT / 'configs/mini/classifier_minicnn_1xb16-14e_minivoc.py'
+CASD = ROOT / 'configs/mini/casd_full-minicnn_1xb4-3e_minivoc.py'
 # The same weights, whatever the batch size: no dropout (the frozen body keeps its batch statistics), and images of one
 # size, because a batch is padded to its largest image and padding changes the features at the border.
 REPEATABLE = """
@@ -66,6 +67,22 @@ def test_killed_and_resumed_equals_uninterrupted(trained, mini_devkit, tmp_path)
 
 
 @pytest.mark.slow
+def test_casd_killed_and_resumed_equals_uninterrupted(mini_devkit, tmp_path):
+    """Views, colours, sampling and erasing are all drawn at random; colours and attention change within the run."""
+    model = (
+        'dict(data_preprocessor=dict(photometric=dict(start_iter=5)), '
+        'roi_head=dict(inverted_attention=dict(switch_iter=6)))'
+    )
+    config = config_for(tmp_path / 'casd.py', mini_devkit, f'model = {model}\n', base=CASD)
+    train(tmp_path / 'whole', config=config)
+    train_and_kill(tmp_path / 'run', 6, config=config)
+    train(tmp_path / 'run', resume='auto', config=config)
+    ours, theirs = last_checkpoint(tmp_path / 'run'), last_checkpoint(tmp_path / 'whole')
+    assert_identical(ours['state_dict'], theirs['state_dict'])
+    assert_identical(ours['optimizer'], theirs['optimizer'])
+
+
+@pytest.mark.slow
 def test_two_processes_equal_one(mini_devkit, tmp_path):
     # 16 of the 18 images, so that both runs take the same steps
     configs = {}
@@ -81,6 +98,15 @@ def test_two_processes_equal_one(mini_devkit, tmp_path):
         one, two = logged(tmp_path / 'one', name), logged(tmp_path / 'two', name)
         assert len(one) == len(two) == 8
         torch.testing.assert_close(torch.tensor(two), torch.tensor(one), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_casd_on_two_processes_ends_with_equal_ranks(mini_devkit, tmp_path):
+    """Each rank samples and erases on its own; no part of the head may be left without a gradient."""
+    run_train(config_for(tmp_path / 'casd.py', mini_devkit, base=CASD, batch=2), tmp_path / 'two', 2)
+    ranks = [torch.load(tmp_path / 'two' / f'rank{r}.pth', weights_only=True) for r in (0, 1)]
+    assert_identical(ranks[0], ranks[1])
+    assert np.isfinite(logged(tmp_path / 'two')).all()
 
 
 @pytest.mark.slow
