@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
-from tests.models.weak_detector import batch
+from tests.models.weak_detector import batch, view_batch
 from wsod_mm.registry import METRICS, MODELS, TRANSFORMS
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
@@ -17,11 +17,11 @@ CONFIGS = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts)
 NAME = re.compile(r'[a-z0-9]+_[a-z0-9-]+_\d+xb\d+-[a-z0-9-]+_[a-z0-9]+')
 
 
-def synthetic_batch(num_classes: int) -> dict:
-    """Two images with labels and proposals for any number of classes."""
+def synthetic_batch(num_classes: int, views: bool = False) -> dict:
+    """Two images with labels and proposals for any number of classes; at two scales where views are wanted."""
     labels = torch.zeros(2, num_classes)
     labels[0, 0] = labels[0, -1] = labels[1, 1] = 1
-    return batch(labels=labels.tolist())
+    return view_batch(proposals=6, labels=labels.tolist()) if views else batch(labels=labels.tolist())
 
 
 def number_of_classes(model: dict) -> int:
@@ -63,8 +63,9 @@ def test_one_training_step_and_one_prediction(path):
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     trainable = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
     model.train()
+    views = any(transform.type == 'WeakViews' for transform in cfg.train_dataloader.dataset.pipeline)
     for _ in range(cfg.optim_wrapper.get('accumulative_counts', 1)):
-        losses = model.train_step(synthetic_batch(num_classes), wrapper)
+        losses = model.train_step(synthetic_batch(num_classes, views), wrapper)
     assert all(torch.isfinite(v) for v in losses.values()), losses
     moved = [n for n, p in model.named_parameters() if p.requires_grad and not torch.equal(p, trainable[n])]
     assert moved, 'the step changed no weight'

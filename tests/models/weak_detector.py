@@ -102,12 +102,10 @@ def batch(sizes=((48, 64), (64, 64)), proposals=(7, 5), labels=((1, 0, 1, 0), (0
     return dict(inputs=inputs, data_samples=samples)
 
 
-def view_batch(scales=(1.0, 1.5), num_images=2, proposals=30, seed=1):
+def view_batch(scales=(1.0, 1.5), num_images=2, proposals=30, seed=1, labels=((1, 0, 1, 0), (0, 1, 0, 0))):
     """The same random images at several scales, in the form that ``pseudo_collate`` gives after ``WeakViews``."""
-    labels = ((1, 0, 1, 0), (0, 1, 0, 0))[:num_images]
-    plain = batch(
-        sizes=((48, 64), (64, 56))[:num_images], proposals=(proposals,) * num_images, labels=labels, seed=seed
-    )
+    sizes = ((48, 64), (64, 56))[:num_images]
+    plain = batch(sizes=sizes, proposals=(proposals,) * num_images, labels=labels[:num_images], seed=seed)
     views = dict(inputs=[], data_samples=[])
     for scale in scales:
         inputs, samples = [], []
