@@ -11,7 +11,7 @@ model = dict(
         reg_heads=dict(type='BranchBBoxHeads', in_channels=256, num_classes=6, num_branches=2),
         loss_bbox=dict(type='CASDBBoxLoss', loss_weight=1.0),
         image_wise=dict(type='ImageWiseLoss', mode='paper', loss_weight=1.0),
-        layer_wise=dict(type='LayerWiseLoss', strides=(8, 8), output_size=4, loss_weight=1.0)))
+        layer_wise=dict(type='LayerWiseLoss', strides=(8, 8), output_size=4, loss_weight=2.0)))
 # 850 steps of four images
 max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

@@ -8,4 +8,4 @@ model = dict(
         reg_heads=dict(type='BranchBBoxHeads', in_channels=256, num_classes=6, num_branches=2),
         loss_bbox=dict(type='CASDBBoxLoss', loss_weight=1.0),
         image_wise=dict(type='ImageWiseLoss', mode='paper', loss_weight=1.0),
-        layer_wise=dict(type='LayerWiseLoss', strides=(8, 8), output_size=4, loss_weight=1.0)))
+        layer_wise=dict(type='LayerWiseLoss', strides=(8, 8), output_size=4, loss_weight=2.0)))

@@ -2,4 +2,4 @@
 _base_ = ['casd_base-minicnn_1xb4-3e_minivoc.py']
 model = dict(
     backbone=dict(out_indices=(3, 4)),
-    roi_head=dict(layer_wise=dict(type='LayerWiseLoss', strides=(8, 8), output_size=4, loss_weight=1.0)))
+    roi_head=dict(layer_wise=dict(type='LayerWiseLoss', strides=(8, 8), output_size=4, loss_weight=2.0)))

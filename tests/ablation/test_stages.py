@@ -42,7 +42,7 @@ def test_given_data_are_the_ladders_too(tmp_path, shared_data):
         rung: next((config_dir() / 'mini').glob(f'{rung}_*_animals6.py')) for rung in ('classifier', 'wsddn', 'oicr')
     }
     rows = [{'key': key, 'config': str(names[key])} for key in ('wsddn', 'oicr')]
-    options = {'rows': rows, 'classifier': str(names['classifier'])}
+    options = {'rows': rows, 'classifier': str(names['classifier']), 'compare': []}
     data = {'kind': 'voc', 'data_root': str(root)}
     grid = load_grid(grid_file(tmp_path, data=data, **options))
     runs = grid_runs(grid, None, [3])

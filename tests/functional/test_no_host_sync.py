@@ -7,8 +7,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from wsod_mm.functional.mil import image_scores, mil_bce_loss, wsddn_scores
 from wsod_mm.functional.mining import top1_seeds
 from wsod_mm.functional.refinement import assign_seeds, oicr_loss
+from wsod_mm.utils.measure import SYNCHRONISING
 
-SYNCHRONISE = {'_local_scalar_dense', 'nonzero', 'masked_select', '_unique2', 'equal', 'is_nonzero'}
+SYNCHRONISE = SYNCHRONISING
 
 
 class Trace(TorchDispatchMode):

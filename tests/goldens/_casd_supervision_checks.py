@@ -88,7 +88,7 @@ def check_casd_losses(path):
     preds = [g.tensor(f'bbox_pred{k}', grad=True) for k in (1, 2)]
 
     present = (g.tensor('im_labels') > 0).float()
-    hinge = sum(mil_hinge_loss(scores, present) for scores in image_scores)
+    hinge = sum(mil_hinge_loss(scores, present, normaliser=20) for scores in image_scores)
     refine, boxes = [], []
     for k in (1, 2):
         keep, fg = g.tensor(f'keep{k}'), g.tensor(f'fg{k}')

@@ -44,9 +44,9 @@ _NAMES = {
     'casd_base': 'baseline, PCL centres, contrastive-S',
     'casd_base_top1': 'baseline, top-1 (OICR)',
     'casd_base_wsddn': 'baseline, WSDDN head',
-    'casd_full': '"CASD", PCL centres, contrastive-S',
-    'casd_full_top1': '"CASD", top-1 (OICR)',
-    'casd_full_wsddn': '"CASD", WSDDN head',
+    'casd_code': '"CASD", PCL centres, contrastive-S',
+    'casd_code_top1': '"CASD", top-1 (OICR)',
+    'casd_code_wsddn': '"CASD", WSDDN head',
 }
 _FULL = 'IA, regression, augmentation; neither IW nor LW'
 _BASE = 'no IA, no regression, no augmentation'
@@ -66,7 +66,8 @@ TABLES = (
             'casd_ia': (None, None, 'this is what its row "IW (with IA)" ran'),
             'casd_iw': (54.1, 54.12, 'IA alone'),
             'casd_lw': (52.3, None, 'not in the study'),
-            'casd_full': (56.8, 57.77, _FULL),
+            'casd_full': (56.8, None, 'what it calls so is the next row'),
+            'casd_code': (None, 57.77, _FULL),
         },
         {
             'casd_base': 'baseline',
@@ -75,6 +76,7 @@ TABLES = (
             'casd_iw': 'IW (with IA)',
             'casd_lw': 'LW',
             'casd_full': 'full: IW + LW + IA + regression + augmentation',
+            'casd_code': 'IA + regression + augmentation',
         },
     ),
     PublishedTable(
@@ -83,10 +85,10 @@ TABLES = (
         {
             'casd_base_top1': (None, 52.00, _BASE),
             'casd_base': (None, 52.47, _BASE),
-            'casd_full_top1': (None, 56.73, _FULL),
-            'casd_full': (None, 57.77, _FULL),
+            'casd_code_top1': (None, 56.73, _FULL),
+            'casd_code': (None, 57.77, _FULL),
         },
-        _pick('casd_base_top1', 'casd_base', 'casd_full_top1', 'casd_full'),
+        _pick('casd_base_top1', 'casd_base', 'casd_code_top1', 'casd_code'),
     ),
     PublishedTable(
         'Table 3: head of the MIL branch',
@@ -94,9 +96,9 @@ TABLES = (
         {
             'casd_base_wsddn': (None, 39.38, _BASE),
             'casd_base': (None, 52.47, _BASE),
-            'casd_full_wsddn': (None, 45.58, _FULL),
-            'casd_full': (None, 57.77, _FULL),
+            'casd_code_wsddn': (None, 45.58, _FULL),
+            'casd_code': (None, 57.77, _FULL),
         },
-        _pick('casd_base_wsddn', 'casd_base', 'casd_full_wsddn', 'casd_full'),
+        _pick('casd_base_wsddn', 'casd_base', 'casd_code_wsddn', 'casd_code'),
     ),
 )

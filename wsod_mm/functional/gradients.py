@@ -13,7 +13,8 @@ def gradient_norms(losses: Mapping[str, Tensor], parameters: Sequence[Tensor]) -
 
     Args:
         losses: Scalars; their graph is kept for the backward pass to come.
-        parameters: Leaves that require a gradient.
+        parameters: Leaves that require a gradient. Their gradients are taken without loss scaling: under float16
+            autocast those of very small losses underflow, so measure in float32 or bfloat16.
 
     Returns:
         Name of the loss -> scalar float32, 0 where the loss does not reach the parameters.

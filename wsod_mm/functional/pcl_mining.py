@@ -23,7 +23,7 @@ def pcl_seeds(
     graph_iou: float = 0.4,
     max_per_class: int = 5,
     min_left: int = 5,
-    max_rounds: int = 24,
+    max_rounds: int = 64,
 ) -> Seeds:
     """Find the centres of proposal clusters (PCL).
 
@@ -127,7 +127,7 @@ def _pcl_seeds_static(
     graph_iou: float = 0.4,
     max_per_class: int = 5,
     min_left: int = 5,
-    max_rounds: int = 24,
+    max_rounds: int = 64,
 ) -> Seeds:
     """:func:`pcl_seeds` with shapes that do not depend on the values, for devices that should not be waited for.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from .boxes import bbox_overlaps_inclusive
 from .mining import Seeds
 
-__all__ = ['Assignment', 'assign_seeds', 'oicr_loss']
+__all__ = ['Assignment', 'assign_seeds', 'nearest_seeds', 'oicr_loss']
 
 
 class Assignment(NamedTuple):
@@ -27,6 +27,20 @@ class Assignment(NamedTuple):
     max_ious: Tensor
 
 
+def nearest_seeds(boxes: Tensor, seeds: Seeds) -> tuple[Tensor, Tensor]:
+    """The seed that every proposal overlaps most.
+
+    Args:
+        boxes: ``[P, 4]`` float, inclusive corners.
+        seeds: G seeds in the same coordinates.
+
+    Returns:
+        ``[P]`` float IoU, -1 where no seed is valid, and ``[P]`` int64 row of the seed. Ties: the first seed.
+    """
+    ious = bbox_overlaps_inclusive(boxes, seeds.boxes).masked_fill(~seeds.valid, -1.0)
+    return ious.max(dim=1).values, ious.argmax(dim=1)
+
+
 @torch.no_grad()
 def assign_seeds(boxes: Tensor, seeds: Seeds, fg_iou: float = 0.5, ignore_iou: float = 0.0) -> Assignment:
     """Give every proposal the label and the score of its nearest seed.
@@ -42,8 +56,7 @@ def assign_seeds(boxes: Tensor, seeds: Seeds, fg_iou: float = 0.5, ignore_iou: f
     Returns:
         Assignment. Without a valid seed every proposal is background of weight 0. Ties: the first seed.
     """
-    ious = bbox_overlaps_inclusive(boxes, seeds.boxes).masked_fill(~seeds.valid, -1.0)
-    max_ious, nearest = ious.max(dim=1).values, ious.argmax(dim=1)
+    max_ious, nearest = nearest_seeds(boxes, seeds)
     foreground = max_ious >= fg_iou
     labels = torch.where(foreground, seeds.labels[nearest], torch.zeros_like(nearest))
     weights = torch.where((max_ious >= ignore_iou) & (max_ious >= 0), seeds.scores[nearest], torch.zeros_like(max_ious))

@@ -39,7 +39,8 @@ def encode_boxes_inclusive(
     centre = boxes[:, :2] + 0.5 * size
     target_centre = targets[:, :2] + 0.5 * target_size
     deltas = torch.cat(((target_centre - centre) / size, (target_size / size).log()), dim=1)
-    return deltas * deltas.new_tensor(weights)
+    # not times a tensor made of the weights, which would be copied to the device and waited for
+    return torch.stack([delta * w for delta, w in zip(deltas.unbind(1), weights, strict=True)], dim=1)
 
 
 def decode_boxes_inclusive(
@@ -74,7 +75,7 @@ def decode_boxes_inclusive(
         )
     boxes = boxes.float()[:, None]
     deltas = deltas.float().view(len(deltas), deltas.shape[1] // 4, 4)
-    deltas = deltas / deltas.new_tensor(weights)
+    deltas = torch.stack([delta / w for delta, w in zip(deltas.unbind(-1), weights, strict=True)], dim=-1)
     size = boxes[..., 2:] - boxes[..., :2] + 1
     shift = deltas[..., :2] * size
     growth = 0.5 * (deltas[..., 2:].clamp(max=math.log(max_ratio)).exp() * size - size)

@@ -5,11 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .boxes import bbox_overlaps_inclusive
 from .mining import Seeds
-from .refinement import Assignment
+from .refinement import Assignment, nearest_seeds
 
-__all__ = ['Samples', 'casd_labels', 'nearest_seeds', 'sample_rows']
+__all__ = ['Samples', 'casd_labels', 'sample_rows']
 
 
 class Samples(NamedTuple):
@@ -24,20 +23,6 @@ class Samples(NamedTuple):
     rows: Tensor
     valid: Tensor
     foreground: Tensor
-
-
-def nearest_seeds(boxes: Tensor, seeds: Seeds) -> tuple[Tensor, Tensor]:
-    """The seed that every proposal overlaps most.
-
-    Args:
-        boxes: ``[P, 4]`` float, inclusive corners.
-        seeds: G seeds in the same coordinates.
-
-    Returns:
-        ``[P]`` float IoU, -1 where no seed is valid, and ``[P]`` int64 row of the seed. Ties: the first seed.
-    """
-    ious = bbox_overlaps_inclusive(boxes, seeds.boxes).masked_fill(~seeds.valid, -1.0)
-    return ious.max(dim=1).values, ious.argmax(dim=1)
 
 
 def _check_thresholds(fg_iou: float, bg_low: float, bg_high: float) -> None:

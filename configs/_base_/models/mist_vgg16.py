@@ -1,4 +1,5 @@
-# MIST: OICR with many seeds per class and a box regression in every branch (without Concrete DropBlock)
+# MIST: OICR with many seeds per class and a box regression in every branch (without Concrete DropBlock, and with
+# the five scales of OICR instead of six)
 _base_ = ['oicr_vgg16.py']
 model = dict(
     roi_head=dict(

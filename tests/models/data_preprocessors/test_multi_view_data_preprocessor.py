@@ -252,13 +252,20 @@ def test_rgb_models_get_the_same_colours(hub):
 def test_single_views_are_left_to_the_parent(training):
     data = batch()
     data = {key: value[0] for key, value in data.items()}
-    ours = build(photometric=ALWAYS)(data, training)
+    # training single images has no use for flips and colours
+    ours = (build(flip=False) if training else build(photometric=ALWAYS))(data, training)
     theirs = DetDataPreprocessor(mean=MEAN, std=STD, pad_size_divisor=16)(data, training)
     assert torch.equal(ours['inputs'], theirs['inputs']) and len(ours['data_samples']) == 2
     for a, b in zip(ours['data_samples'], theirs['data_samples'], strict=True):
         assert a.metainfo_keys() == b.metainfo_keys() and torch.equal(a.proposals.bboxes, b.proposals.bboxes)
     stacked = dict(inputs=torch.zeros(2, 3, 20, 30))
     assert build()(stacked)['inputs'].shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize('settings', [dict(flip=True), dict(flip=False, photometric=dict())])
+def test_training_single_images_with_flips_or_colours_is_an_error(settings):
+    with pytest.raises(ValueError, match='WeakViews'):
+        build(**settings)({key: value[0] for key, value in batch().items()}, True)
 
 
 def test_grey_images_are_mirrored_but_not_coloured(hub):

@@ -5,6 +5,7 @@ import torch
 from mmengine.logging import MessageHub
 
 from tests.models.weak_detector import CASD, OICR, batch, build, losses_of, predict, view_batch
+from wsod_mm.functional.attention import shared_rows
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +14,15 @@ def iteration():
     hub = MessageHub.get_current_instance()
     yield lambda number: hub.update_info('iter', number)
     hub.runtime_info.pop('iter', None)
+
+
+SMALL_SAMPLES = dict(type='SampledCELoss', num_fg=2, num_bg=3)
+FAST_RCNN = dict(
+    head=dict(type='FastRCNNBranch', in_channels=16, num_classes=4),
+    miner=dict(type='Top1Miner'),
+    loss_cls=dict(type='OICRLoss'),
+    loss_bbox=dict(type='FastRCNNBBoxLoss'),
+)
 
 
 def total(losses):
@@ -81,7 +91,8 @@ def test_every_component_changes_the_gradient_of_the_body(part):
         dict(image_wise=dict(type='ImageWiseLoss', loss_weight=1.0, ramp_iters=10)),
         dict(layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 8), output_size=3, loss_weight=3.0)),
         dict(layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 8), output_size=5, loss_weight=1.0)),
-        dict(layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 8), output_size=3, loss_weight=1.0, mode='mmcv')),
+        dict(layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 8), output_size=3, loss_weight=1.0, minmax=True)),
+        dict(layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 8), output_size=3, mode='truncate')),
         dict(
             layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 8), output_size=3, loss_weight=1.0, distance='l2')
         ),
@@ -110,8 +121,10 @@ def test_every_switch_changes_the_gradient(switch):
     base = {}
     if 'channel_fraction' in str(switch):
         base = dict(inverted_attention=dict(type='InvertedAttention', margin=0.0, mode='channel'))
+    if 'truncate' in str(switch):
+        base = dict(layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 8), output_size=3))
     if 'select' in str(switch):  # views that sample all they can sample the same
-        base = dict(loss_refine=dict(type='SampledCELoss', num_fg=2, num_bg=3))
+        base = dict(loss_refine=SMALL_SAMPLES)
     assert not torch.allclose(body_gradient(**base), body_gradient(**{**base, **switch}), rtol=1e-3, atol=0)
 
 
@@ -223,14 +236,18 @@ def test_a_plain_batch_is_one_view():
 def test_batch_loss_is_the_mean_over_images():
     # sampling everything leaves nothing to chance
     loss = dict(type='SampledCELoss', num_fg=99, num_bg=99)
-    model = build(CASD, inverted_attention=None, loss_refine=loss, image_wise=None, layer_wise=None)
+    model = build(CASD, inverted_attention=None, loss_refine=loss)
     data = view_batch()
-    data['inputs'] = [[images[0], images[0]] for images in data['inputs']]
-    data['data_samples'] = [[samples[0], copy.deepcopy(samples[0])] for samples in data['data_samples']]
+    for images, samples in zip(data['inputs'], data['data_samples'], strict=True):
+        images[1] = images[1][..., : images[0].shape[1], : images[0].shape[2]]  # one size: no padding
+        images[0] = images[0][..., : images[1].shape[2]]
+        for image, sample in zip(images, samples, strict=True):
+            sample.set_metainfo(dict(img_shape=tuple(image.shape[1:])))
     together = losses_of(model, data)
-    alone = losses_of(model, {k: [group[:1] for group in v] for k, v in data.items()})
+    alone = [losses_of(model, {k: [group[n : n + 1] for group in v] for k, v in data.items()}) for n in (0, 1)]
+    assert not torch.allclose(alone[0]['loss_lw'], alone[1]['loss_lw'])
     for key in together:
-        torch.testing.assert_close(together[key], alone[key])
+        torch.testing.assert_close(together[key], (alone[0][key] + alone[1][key]) / 2)
 
 
 def test_prediction_moves_boxes_and_skips_the_rings_around_them():
@@ -250,11 +267,55 @@ def test_prediction_moves_boxes_and_skips_the_rings_around_them():
     assert asked[-1] == ('roi', 'context', 'frame')
 
 
-def test_jitter_is_a_switch():
-    model, data = build(CASD, reg_heads=None, loss_bbox=None), batch(proposals=(30, 20))
-    still = predict(model, data)[0].top1_instances.bboxes
-    model.roi_head.test_jitter = dict(scale=(0.95, 1.15), shift=0.05)
-    assert not torch.allclose(still, predict(model, data)[0].top1_instances.bboxes)
+@pytest.mark.parametrize('jitter', [dict(), dict(scale=(0.5, 0.6), shift=0.0)])
+def test_jitter_is_a_switch_of_the_config(jitter):
+    data, boxes = batch(proposals=(30, 20)), []
+    for settings in ({}, dict(jitter=jitter)):
+        config = copy.deepcopy(CASD)
+        config['test_cfg']['rcnn'].update(settings)
+        model = build(config, reg_heads=None, loss_bbox=None)
+        boxes.append(predict(model, data)[0].top1_instances.bboxes)
+        assert model.roi_head.moves_boxes == bool(settings)
+    assert not torch.allclose(*boxes)
+
+
+def test_an_image_without_proposals_has_no_detections():
+    found = predict(build(CASD), batch(proposals=(0, 5)))
+    assert len(found[0].pred_instances) == len(found[0].top1_instances) == 0
+    assert len(found[1].pred_instances) > 0
+
+
+def test_the_union_of_what_the_views_sampled_is_whole():
+    settings = dict(image_wise=dict(type='ImageWiseLoss', select='union'), loss_refine=SMALL_SAMPLES)
+    model, seen = build(CASD, **settings), []
+    head = model.roi_head.image_wise
+    original = head.forward
+    head.forward = lambda pooled, image, samples: seen.append(samples[0]) or original(pooled, image, samples)
+    losses_of(model, view_batch(proposals=60))
+    samples = seen[0]
+    union = set(samples.rows[samples.valid].tolist())
+    assert len(union) > samples.rows.shape[1], 'views should differ in what they sample'
+    sampled = torch.zeros(4, 60, dtype=torch.bool)
+    for view, (rows, valid) in enumerate(zip(samples.rows, samples.valid, strict=True)):
+        sampled[view, rows[valid]] = True
+    rows, valid = shared_rows(sampled, samples.rows.numel(), 'union')
+    assert set(rows[valid].tolist()) == union
+
+
+@pytest.mark.parametrize('loss', ['OICRLoss', 'PCLLoss'])
+def test_other_refinement_losses_on_several_views(loss):
+    off = dict(image_wise=None, layer_wise=None, reg_heads=None, loss_bbox=None)
+    losses = losses_of(build(CASD, loss_refine=dict(type=loss), **off), view_batch())
+    total(losses).backward()
+    assert losses['loss_refine1'] > 0 and losses['loss_refine2'] > 0
+
+
+def test_more_branches_are_a_switch():
+    heads = dict(
+        refine_heads=dict(type='RefineHeads', in_channels=16, num_classes=4, num_branches=3, std=0.5),
+        reg_heads=dict(type='BranchBBoxHeads', in_channels=16, num_classes=4, num_branches=3),
+    )
+    assert 'loss_refine3' in losses_of(build(CASD, **heads), view_batch())
 
 
 @pytest.mark.parametrize(
@@ -268,6 +329,8 @@ def test_jitter_is_a_switch():
         (dict(image_wise=dict(type='ImageWiseLoss', select='all')), "'all'"),
         (dict(image_wise=dict(type='ImageWiseLoss', distance='l1')), "'l1'"),
         (dict(inverted_attention=dict(type='InvertedAttention', mode='x')), "'x'"),
+        (dict(fast_rcnn=dict(head=dict(type='FastRCNNBranch', in_channels=16, num_classes=4))), 'lacks'),
+        (dict(fast_rcnn={**FAST_RCNN, 'loss_bbox': dict(type='CASDBBoxLoss')}), 'CASDBBoxLoss'),
         (dict(inverted_attention=dict(type='InvertedAttention', channel_fraction=1.0)), '1.0'),
     ],
 )
@@ -280,3 +343,14 @@ def test_a_map_without_a_stride_is_an_error():
     model = build(CASD, layer_wise=dict(type='LayerWiseLoss', strides=(2, 4), output_size=3))
     with pytest.raises(ValueError, match='4 maps'):
         losses_of(model, view_batch())
+
+
+def test_strides_that_do_not_fit_the_maps_are_an_error():
+    model = build(CASD, layer_wise=dict(type='LayerWiseLoss', strides=(2, 4, 8, 16), output_size=3))
+    with pytest.raises(ValueError, match='stride of each map'):
+        losses_of(model, view_batch())
+
+
+def test_views_that_never_come_are_an_error():
+    with pytest.raises(ValueError, match='WeakViews'):
+        losses_of(build(CASD), batch())

@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from tests.models.weak_detector import CASD, OICR, batch, build, view_batch
+from wsod_mm.functional.clustering import _top_cluster_static
 from wsod_mm.functional.mist_mining import _mist_seeds_static
 from wsod_mm.functional.pcl_mining import _pcl_seeds_static
 from wsod_mm.utils.measure import SyncTrace
@@ -23,6 +24,8 @@ def accelerator_paths(monkeypatch):
     for module in (roi, ring):
         monkeypatch.setattr(module, '_distinct', lambda rects, *_: (rects, None))
         monkeypatch.setattr(module, '_check_images', lambda *_: None)
+
+    monkeypatch.setattr(import_module('wsod_mm.functional.pcl_mining'), 'top_cluster', _top_cluster_static)
 
     def pcl(boxes, scores, labels, **options):
         return _pcl_seeds_static(boxes, scores.detach(), labels, range(scores.shape[1]), **options)

@@ -104,7 +104,8 @@ class ImageWiseLoss(_Scheduled):
         losses = []
         for sample in samples:
             sampled = _sampled(sample, image.num_proposals)
-            rows, valid = shared_rows(sampled, sample.rows.shape[1], self.select)
+            size = sample.rows.numel() if self.select == 'union' else sample.rows.shape[1]
+            rows, valid = shared_rows(sampled, size, self.select)
             features = select_rows(pooled, (views + rows).flatten()).unflatten(0, (image.num_views, -1))
             losses.append(image_wise_loss(features, image.flipped, valid, self.distance, self.minmax))
         total = divide_by_rows(losses, valid) if self.divide_by_rows else torch.stack(losses).sum()
@@ -122,9 +123,10 @@ class LayerWiseLoss(_Scheduled):
         strides: Stride of each map that the backbone returns, in its order (VGG16 at stride 16 with ``out_blocks=(2,
             3, 4, 5)``: 2, 4, 8, 16).
         output_size: Bins per side.
-        mode: Coordinate rule of the pooling.
+        mode: Coordinate rule of the pooling; ``'mmcv'`` has a CUDA kernel.
         loss_weight: gamma, 0.1.
         distance: ``'mse'`` or ``'l2'``.
+        minmax: Stretch every map to [0, 1] before the sigmoid.
         start_iter: No loss before this iteration.
         ramp_iters: Length of the ramp after ``start_iter``; ``None``: none.
     """
@@ -133,13 +135,16 @@ class LayerWiseLoss(_Scheduled):
         self,
         strides: Sequence[int] = (2, 4, 8, 16),
         output_size: int = 7,
-        mode: str = 'truncate',
+        mode: str = 'mmcv',
         loss_weight: float = 0.1,
         distance: str = 'mse',
+        minmax: bool = False,
         start_iter: int = 0,
         ramp_iters: int | None = None,
     ) -> None:
         super().__init__(loss_weight, distance, start_iter, ramp_iters)
+        self.strides = tuple(strides)
+        self.minmax = minmax
         self.layers = nn.ModuleList(RoIMaxPool(output_size, 1 / stride, mode) for stride in strides)
 
     def layers_for(self, maps: Sequence[Tensor]) -> nn.ModuleList:
@@ -153,20 +158,31 @@ class LayerWiseLoss(_Scheduled):
                 f'LayerWiseLoss has {len(self.layers)} strides, the backbone returns {len(maps)} maps; set its '
                 'out_blocks (VGG16) or out_indices to one map per stride'
             )
+        widths = [m.shape[-1] * stride for m, stride in zip(maps, self.strides, strict=True)]
+        if max(widths) - min(widths) >= 2 * max(self.strides):
+            raise ValueError(
+                f'LayerWiseLoss has strides {self.strides}, but maps of widths {[m.shape[-1] for m in maps]} cells; '
+                'give the stride of each map that the backbone returns'
+            )
         return self.layers
 
-    def forward(self, features: Sequence[Tensor], valid: Sequence[Tensor]) -> Tensor:
+    def forward(self, features: Sequence[Tensor], valid: Sequence[Sequence[Tensor]], num_views: int) -> Tensor:
         """Loss of all branches over all images and views.
 
         Args:
             features: Per map ``[S, C_q, h, w]`` pooled features of the same S proposals.
-            valid: Per branch ``[S]`` bool, its proposals.
+            valid: Per branch and image ``[S]`` bool, its proposals in all views.
+            num_views: V.
 
         Returns:
-            Scalar: mean over the proposals of a branch, sum over the branches, times the weight.
+            Scalar: mean over the proposals of an image and branch, sum over the branches, mean over the images, times
+            the weight, and divided by V as the whole total of CASD is (spec section 10, step 5).
         """
-        losses = [layer_wise_loss(features, rows, self.distance) for rows in valid]
-        return self.weight() * torch.stack(losses).sum()
+        losses = [
+            torch.stack([layer_wise_loss(features, rows, self.distance, self.minmax) for rows in branch]).mean()
+            for branch in valid
+        ]
+        return self.weight() * torch.stack(losses).sum() / num_views
 
 
 def _sampled(samples: Samples, num_proposals: int) -> Tensor:

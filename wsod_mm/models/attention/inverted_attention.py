@@ -34,14 +34,15 @@ class InvertedAttention(BaseModule):
     Args:
         switch_iter: Iteration after which more is erased (public code 60000).
         early: Entries of :class:`~wsod_mm.functional.inverted_attention.IAPhase` before that, instead of the
-            defaults.
+            defaults. ``rank`` and ``erase`` are counted in a map of 7 x 7 cells and scaled to the size at hand; the
+            mode ``'channel'`` does not use them.
         late: The same after it.
         margin: Score changes up to this do not count.
         mode: ``'spatial'`` (public CASD code), ``'channel'`` (the other half of the Inverted Attention paper: the
             channels with the highest Grad-CAM weight times activation are erased), or ``'both'``: either with
             probability one half per proposal.
-        channel_fraction: Share of the channels that are candidates for erasing; half of them are erased, as many
-            in relation as in the spatial mode.
+        channel_fraction: Share of the channels that are candidates for erasing; half of them are erased (our choice:
+            there is no public code).
     """
 
     def __init__(

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from mmdet.models.data_preprocessors import DetDataPreprocessor
 from mmdet.structures import DetDataSample
-from mmengine.logging import MessageHub
 from torch import Tensor
 
 from wsod_mm.datasets.transforms import SSDPhotometricDistortion
 from wsod_mm.functional.boxes import flip_boxes_inclusive
 from wsod_mm.functional.photometric_tensor import photometric_distortion_tensor
 from wsod_mm.registry import MODELS
+from wsod_mm.utils.progress import current_iter
 
 __all__ = ['MultiViewDataPreprocessor', 'flip_sample']
 
@@ -68,10 +68,16 @@ class MultiViewDataPreprocessor(DetDataPreprocessor):
             single images: what the parent returns.
 
         Raises:
-            ValueError: If the groups do not fit each other, or an image cannot be mirrored.
+            ValueError: If the groups do not fit each other, an image cannot be mirrored, or training gets single images
+                though there is something to do for views.
         """
         inputs, samples = data['inputs'], data.get('data_samples')
         if not (isinstance(inputs, Sequence) and inputs and isinstance(inputs[0], Sequence)):
+            if training and (self.flip or self.photometric is not None):
+                raise ValueError(
+                    'flip and photometric of MultiViewDataPreprocessor need images at several scales; end the training '
+                    'pipeline with the transform WeakViews, or use DetDataPreprocessor'
+                )
             return super().forward(data, training)
         sizes = [len(group) for group in inputs]
         if len(set(sizes)) != 1 or [len(group) for group in samples or []] != sizes:
@@ -103,7 +109,7 @@ class MultiViewDataPreprocessor(DetDataPreprocessor):
     def _distorts_now(self) -> bool:
         if self.photometric is None:
             return False
-        return MessageHub.get_current_instance().get_info('iter', 0) >= self.start_iter
+        return current_iter() >= self.start_iter
 
     def _draw(self) -> dict:
         """Strengths for one image, from torch's CPU generator."""

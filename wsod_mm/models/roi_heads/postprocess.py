@@ -78,8 +78,9 @@ def detections_from_scores(boxes: Tensor, scores: Tensor, test_cfg: ConfigDict |
     cfg = dict(test_cfg or {})
     # multiclass_nms ignores a last column, which MMDetection keeps for background
     padded = torch.cat((scores, scores.new_zeros(len(scores), 1)), dim=1)
+    boxes = boxes.flatten(1) if len(boxes) else boxes.reshape(0, 4)
     dets, labels = multiclass_nms(
-        boxes.flatten(1),
+        boxes,
         padded,
         cfg.get('score_thr', 1e-5),
         dict(cfg.get('nms', DEFAULT_NMS)),

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from wsod_mm.functional.boxes import clip_boxes_inclusive, jitter_boxes
 from wsod_mm.functional.regression import decode_boxes_inclusive
-from wsod_mm.models.bbox_heads import MILOutput
 from wsod_mm.models.roi_heads.postprocess import detections_from_scores, restore_boxes, top1_per_class
 
 __all__ = ['PredictionMixin', 'TEST_SCORES']
@@ -35,26 +34,13 @@ class PredictionMixin:
         # a TTA wrapper switches this on to average the scores of the same proposals over its views
         self.keep_proposal_scores = False
 
-    def proposal_scores(self, mil: MILOutput, refined: list[Tensor]) -> list[Tensor]:
-        """Final scores by the rule ``test_cfg.scores``.
-
-        Args:
-            mil: Output of the MIL predictor.
-            refined: K tensors ``[sum R_n, C + 1]``, background in column 0.
-
-        Returns:
-            One ``[R_n, C]`` tensor per image.
-        """
-        if not refined or self.test_scores == 'mil':
-            return mil.scores
-        scores = torch.stack(self._picked(refined)).mean(dim=0)[:, 1:]
-        return list(scores.split([len(s) for s in mil.scores]))
-
     @property
     def moves_boxes(self) -> bool:
         """Whether detections are elsewhere than the proposals."""
         regresses = self.reg_heads is not None or self.fast_rcnn is not None
-        return bool(self.test_jitter) or (regresses and self.test_boxes == 'decoded' and self.test_scores != 'mil')
+        return self.test_jitter is not None or (
+            regresses and self.test_boxes == 'decoded' and self.test_scores != 'mil'
+        )
 
     def _picked(self, branches: list) -> list:
         return {'last': branches[-1:], 'first': branches[:1], 'mean': branches}[self.test_scores]
@@ -102,7 +88,7 @@ class PredictionMixin:
         """
         proposals = [p.bboxes for p in rpn_results_list]
         shapes = [sample.metainfo['img_shape'] for sample in batch_data_samples]
-        if self.test_jitter:
+        if self.test_jitter is not None:
             proposals = [jitter_boxes(b, shape, **self.test_jitter) for b, shape in zip(proposals, shapes, strict=True)]
         scores, deltas = self._scores_and_deltas(x, proposals)
         if deltas is None:
@@ -111,7 +97,9 @@ class PredictionMixin:
             coding = (self.loss_bbox if self.fast_rcnn is None else self.fast_rcnn_loss_bbox).weights
             parts = deltas[:, 4:].split([len(b) for b in proposals])  # columns 0..3 are background's
             boxes = [
-                clip_boxes_inclusive(decode_boxes_inclusive(b, d, coding).view(-1, 4), shape).view(len(b), -1, 4)
+                clip_boxes_inclusive(decode_boxes_inclusive(b, d, coding).view(-1, 4), shape).view(
+                    len(b), d.shape[1] // 4, 4
+                )
                 for b, d, shape in zip(proposals, parts, shapes, strict=True)
             ]
         results = []

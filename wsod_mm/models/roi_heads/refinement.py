@@ -68,10 +68,15 @@ class RefinementMixin:
                 )
         if fast_rcnn is not None:
             parts = ConfigDict(fast_rcnn)
+            missing = {'head', 'miner', 'loss_cls', 'loss_bbox'} - set(parts)
+            if missing:
+                raise ValueError(f'fast_rcnn needs head, miner, loss_cls and loss_bbox; it lacks {sorted(missing)}')
             self.fast_rcnn = MODELS.build(parts.head)
             self.fast_rcnn_miner = TASK_UTILS.build(parts.miner)
             self.fast_rcnn_loss_cls = MODELS.build(parts.loss_cls)
             self.fast_rcnn_loss_bbox = MODELS.build(parts.loss_bbox)
+            if self.fast_rcnn_loss_bbox.kind == 'casd':
+                raise ValueError('fast_rcnn.loss_bbox must be FastRCNNBBoxLoss or MISTBBoxLoss, got CASDBBoxLoss')
         for name in ('inverted_attention', 'image_wise', 'layer_wise'):
             if optional[name] is not None:
                 setattr(self, name, MODELS.build(optional[name]))
@@ -132,12 +137,12 @@ class RefinementMixin:
             losses.update(self._fast_rcnn_losses(images, features, sources, labels))
         if self.image_wise is not None and self.image_wise.is_active():
             losses['loss_iw'] = _mean(
-                self.image_wise(pooled, image, [b.samples[n] for b in branches])
-                for n, image in enumerate(images)
+                self.image_wise(pooled, image, [b.samples[n] for b in branches]) for n, image in enumerate(images)
             )
         if self.layer_wise is not None and self.layer_wise.is_active():
             layers = self.layer_wise.layers_for(groups[0].maps)
-            losses['loss_lw'] = self.layer_wise(*pool_levels(layers, groups, [b.samples for b in branches]))
+            pooled_levels = pool_levels(layers, groups, [b.samples for b in branches])
+            losses['loss_lw'] = self.layer_wise(*pooled_levels, views)
         return losses
 
     def _teach(

@@ -121,7 +121,7 @@ def pool_views(
 
 def pool_levels(
     layers: Sequence[nn.Module], groups: Sequence[ViewGroup], samples: Sequence[Sequence[Samples]]
-) -> tuple[list[Tensor], list[Tensor]]:
+) -> tuple[list[Tensor], list[list[Tensor]]]:
     """Pool sampled proposals from every feature map, those of all branches at once.
 
     Args:
@@ -130,21 +130,26 @@ def pool_levels(
         samples: Of each branch, of each image.
 
     Returns:
-        Per map ``[S, C_q, h, w]`` (S rows of all views, images and branches), and per branch ``[S]`` bool, which of
-        them are its valid samples.
+        Per map ``[S, C_q, h, w]`` (S rows of all views, images and branches), and per branch and image ``[S]`` bool,
+        which of them are its valid samples.
     """
-    num_images, features, valid, view = len(samples[0]), [[] for _ in layers], [[] for _ in samples], 0
+    num_images, features, view = len(samples[0]), [[] for _ in layers], 0
+    owners, flags = [], []  # of each run of rows: branch and image, and which are valid
     for group in groups:
         boxes = []
         for entry, proposals in enumerate(group.boxes):
-            parts = [branch[entry % num_images] for branch in samples]
-            v = view + entry // num_images
-            boxes.append(proposals.index_select(0, torch.cat([part.rows[v] for part in parts])))
-            for number, flags in enumerate(valid):
-                own = [p.valid[v] if k == number else torch.zeros_like(p.valid[v]) for k, p in enumerate(parts)]
-                flags.append(torch.cat(own))
+            image, v = entry % num_images, view + entry // num_images
+            boxes.append(proposals.index_select(0, torch.cat([branch[image].rows[v] for branch in samples])))
+            for number, branch in enumerate(samples):
+                owners.append((number, image))
+                flags.append(branch[image].valid[v])
         view += len(group.boxes) // num_images
         rois = bbox2roi(boxes)
         for level, layer in enumerate(layers):
             features[level].append(layer(group.maps[level], rois))
-    return [torch.cat(parts) for parts in features], [torch.cat(flags) for flags in valid]
+
+    def of(owner: tuple[int, int]) -> Tensor:
+        return torch.cat([f if o == owner else torch.zeros_like(f) for o, f in zip(owners, flags, strict=True)])
+
+    valid = [[of((number, image)) for image in range(num_images)] for number in range(len(samples))]
+    return [torch.cat(parts) for parts in features], valid

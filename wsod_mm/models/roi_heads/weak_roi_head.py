@@ -36,7 +36,7 @@ class WeakRoIHead(PredictionMixin, RefinementMixin, BaseRoIHead):
         miner: Seeds from scores, needed with ``refine_heads``.
         loss_refine: Loss of a branch, needed with ``refine_heads``.
         reg_heads: Box regression of every branch (``BranchBBoxHeads``); needs ``loss_bbox``.
-        loss_bbox: ``CASDBBoxLoss`` (with a sampled ``loss_refine``) or ``MISTBBoxLoss``.
+        loss_bbox: ``CASDBBoxLoss`` (with a sampled ``loss_refine``), ``MISTBBoxLoss`` or ``FastRCNNBBoxLoss``.
         fast_rcnn: PCL's Fast R-CNN branch: ``dict(head=..., miner=..., loss_cls=..., loss_bbox=...)``, taught by the
             last refinement branch.
         inverted_attention: Erases what a branch looks at, before its loss.
