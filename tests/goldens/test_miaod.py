@@ -12,7 +12,9 @@ from ._miaod_checks import (
     check_select,
     check_uncertainty,
 )
+from ._miaod_head_checks import check_losses, check_ssd, check_train_trace
 
+MODES = ('label_set', 'min_labeled', 'min_unlabeled', 'max_labeled', 'max_unlabeled')
 CHECKS = {
     'mil_head': check_mil_head,
     'img_loss_gt': check_img_loss_gt,
@@ -21,11 +23,11 @@ CHECKS = {
     'uncertainty': check_uncertainty,
     'init_split': check_init_split,
     'select': check_select,
+    'train_trace': check_train_trace,
+    **{f'losses_{mode}': check_losses for mode in MODES},
+    **{f'ssd_{mode}': check_ssd for mode in MODES},
 }
-
-MODES = ('label_set', 'min_labeled', 'min_unlabeled', 'max_labeled', 'max_unlabeled')
-NOT_YET_BUILT = {'schedule_trace', 'runner_trace', 'train_trace'}
-NOT_YET_BUILT |= {f'{kind}_{mode}' for kind in ('losses', 'ssd') for mode in MODES}
+NOT_YET_BUILT = {'schedule_trace', 'runner_trace'}
 
 
 def test_every_family_has_a_check():
