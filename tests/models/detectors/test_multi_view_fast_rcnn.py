@@ -354,3 +354,9 @@ def test_strides_that_do_not_fit_the_maps_are_an_error():
 def test_views_that_never_come_are_an_error():
     with pytest.raises(ValueError, match='WeakViews'):
         losses_of(build(CASD), batch())
+
+
+@pytest.mark.parametrize('settings', [dict(every=10), dict(interval=0)])
+def test_misspelt_settings_of_the_log_are_an_error(settings):
+    with pytest.raises(ValueError, match='grad_share'):
+        build(dict(copy.deepcopy(CASD), grad_share=settings))

@@ -147,6 +147,9 @@ def test_config_errors():
     config['test_cfg']['rcnn']['scores'] = 'best'
     with pytest.raises(ValueError, match="'best'"):
         build(config)
+    config['test_cfg']['rcnn'] = dict(score='mean')
+    with pytest.raises(ValueError, match="'score'"):
+        build(config)
     with pytest.raises(ValueError, match='vertical'):
         data = batch()
         data['data_samples'][0].set_metainfo(dict(flip=True, flip_direction='vertical'))

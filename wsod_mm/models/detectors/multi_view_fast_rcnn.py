@@ -26,11 +26,18 @@ class MultiViewFastRCNN(FastRCNN):
             (a dotted name of a sub-module, ``''`` for the whole model) is divided by the sum over the losses. It costs
             a backward pass per loss then. ``None``: off.
         **kwargs: See ``mmdet.models.detectors.FastRCNN``.
+
+    Raises:
+        ValueError: If ``grad_share`` has another entry, or an interval below 1.
     """
 
     def __init__(self, *args, grad_share: dict | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.grad_share = dict(interval=100, part='backbone') | dict(grad_share) if grad_share is not None else None
+        self.grad_share = None
+        if grad_share is not None:
+            self.grad_share = dict(interval=100, part='backbone') | dict(grad_share)
+            if set(self.grad_share) != {'interval', 'part'} or self.grad_share['interval'] < 1:
+                raise ValueError(f'grad_share takes a positive interval and a part, got {dict(grad_share)}')
 
     def loss(self, batch_inputs: Tensor | list[Tensor], batch_data_samples: SampleList | list[SampleList]) -> dict:
         """Losses of a batch.

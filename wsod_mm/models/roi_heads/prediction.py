@@ -25,6 +25,9 @@ class PredictionMixin:
             ValueError: If a rule is unknown.
         """
         cfg = self.test_cfg or {}
+        known = {'score_thr', 'nms', 'max_per_img', 'scores', 'boxes', 'jitter'}
+        if set(cfg) - known:
+            raise ValueError(f'test_cfg has the entries {sorted(known)}, not {sorted(set(cfg) - known)}')
         for name, default, known in (('scores', 'mean', TEST_SCORES), ('boxes', 'decoded', TEST_BOXES)):
             value = cfg.get(name, default)
             if value not in known:
