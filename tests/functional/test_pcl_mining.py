@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from wsod_mm.functional import pcl_mining
-from wsod_mm.functional.boxes import bbox_overlaps_inclusive
+from wsod_mm.functional.boxes import bbox_overlaps_inclusive, overlaps_numpy
 from wsod_mm.functional.clustering import top_cluster
-from wsod_mm.functional.mining import overlaps_numpy
 from wsod_mm.functional.pcl_mining import _pcl_seeds_static, pcl_seeds
 from wsod_mm.functional.refinement import assign_seeds
 

@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ['Seeds', 'check_mining_inputs', 'overlaps_numpy', 'seeds_at', 'top1_seeds']
+__all__ = ['Seeds', 'check_mining_inputs', 'seeds_at', 'top1_seeds']
 
 
 class Seeds(NamedTuple):
@@ -38,28 +37,6 @@ def check_mining_inputs(boxes: Tensor, scores: Tensor, labels: Tensor) -> None:
             f'mining needs R >= 1 boxes [R, 4], scores [R, C] and labels [C], got {tuple(boxes.shape)}, '
             f'{tuple(scores.shape)} and {tuple(labels.shape)}'
         )
-
-
-def overlaps_numpy(boxes: Tensor) -> np.ndarray:
-    """IoU of every pair: :func:`~wsod_mm.functional.boxes.bbox_overlaps_inclusive` to the last bit, but in numpy, which
-    takes a tenth of the time for a few hundred boxes.
-
-    Args:
-        boxes: ``[n, 4]`` on the CPU, inclusive corners.
-
-    Returns:
-        ``[n, n]`` float32.
-    """
-    x1, y1, x2, y2 = np.ascontiguousarray(boxes.detach().float().numpy().T)
-    areas = (x2 - x1 + 1) * (y2 - y1 + 1)
-    shared = np.float32(1)
-    for low, high in ((x1, x2), (y1, y2)):
-        side = np.minimum(high[:, None], high)
-        side -= np.maximum(low[:, None], low)
-        side += 1
-        shared = np.maximum(side, 0, out=side) * shared
-    with np.errstate(invalid='ignore'):  # two boxes without area: not a number, as in torch
-        return shared / (areas[:, None] + areas - shared)
 
 
 def seeds_at(boxes: Tensor, labels: Tensor, scores: Tensor, indices: Tensor) -> Seeds:

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .boxes import bbox_overlaps_inclusive
-from .mining import Seeds, check_mining_inputs, overlaps_numpy, seeds_at
+from .boxes import bbox_overlaps_inclusive, overlaps_numpy
+from .mining import Seeds, check_mining_inputs, seeds_at
 
 __all__ = ['mist_seeds']
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .boxes import bbox_overlaps_inclusive
+from .boxes import bbox_overlaps_inclusive, overlaps_numpy
 from .clustering import top_cluster, top_cluster_threshold
-from .mining import Seeds, check_mining_inputs, overlaps_numpy, seeds_at
+from .mining import Seeds, check_mining_inputs, seeds_at
 
 __all__ = ['pcl_seeds']
 

@@ -1,17 +1,18 @@
 """Refinement loss of PCL."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from wsod_mm.functional.cluster_loss import pcl_loss
 from wsod_mm.functional.mining import Seeds
-from wsod_mm.functional.refinement import Assignment, assign_seeds
+from wsod_mm.functional.refinement import Assignment
+from wsod_mm.models.losses.assigned_loss import AssignedLoss
 from wsod_mm.registry import MODELS
 
 __all__ = ['PCLLoss']
 
 
 @MODELS.register_module()
-class PCLLoss(nn.Module):
+class PCLLoss(AssignedLoss):
     """One cross entropy per proposal cluster, and one per background proposal; same contract as
     :class:`~wsod_mm.models.losses.OICRLoss`.
 
@@ -23,8 +24,6 @@ class PCLLoss(nn.Module):
         first_branch_weight: Further factor of the first branch.
     """
 
-    sampled = False
-
     def __init__(
         self,
         fg_iou: float = 0.5,
@@ -33,16 +32,7 @@ class PCLLoss(nn.Module):
         loss_weight: float = 1.0,
         first_branch_weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.fg_iou = fg_iou
-        self.ignore_iou = ignore_iou
-        self.eps = eps
-        self.loss_weight = loss_weight
-        self.first_branch_weight = first_branch_weight
-
-    def assign(self, boxes: Tensor, seeds: Seeds) -> Assignment:
-        """Assign ``[P, 4]`` proposals of one image to its seeds."""
-        return assign_seeds(boxes, seeds, self.fg_iou, self.ignore_iou)
+        super().__init__(fg_iou, ignore_iou, eps, loss_weight, first_branch_weight)
 
     def forward(self, logits: Tensor, assignment: Assignment, seeds: Seeds, branch: int) -> Tensor:
         """Loss of one branch on one image; with V views a cluster holds its proposals in all of them.
@@ -60,4 +50,4 @@ class PCLLoss(nn.Module):
         loss = pcl_loss(
             probs, assignment.labels, assignment.weights, assignment.seed_index, len(seeds.labels), self.eps
         )
-        return self.loss_weight * (self.first_branch_weight if branch == 0 else 1.0) * loss
+        return self.factor(branch) * loss
