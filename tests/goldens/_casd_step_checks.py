@@ -2,6 +2,7 @@
 
 import torch
 from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
 from torch import nn
 
 from wsod_mm.functional.regression import encode_boxes_inclusive, mean_target_boxes
@@ -25,6 +26,7 @@ class _Injected(nn.Module):
 
 
 def _head(channels: int, width: int, num_classes: int):
+    init_default_scope('wsod_mm')  # lest another test has left MMDetection's
     return MODELS.build(
         ConfigDict(
             type='WeakRoIHead',

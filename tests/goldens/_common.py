@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+#: Where the formulas run: ``WSOD_MM_DEVICE=cuda`` runs the golden tests on a GPU.
+DEVICE = os.environ.get('WSOD_MM_DEVICE', 'cpu')
+#: Families of what is done on the host wherever the model is: loading, loops and sets of images.
+HOST = {'minibatch', 'schedule_trace', 'runner_trace', 'init_split', 'select'}
 FOLDER = Path(os.environ.get('WSOD_MM_GOLDENS', Path(__file__).resolve().parents[3] / 'shared' / 'goldens'))
 
 
@@ -38,6 +42,11 @@ def cases(paper: str, checks: dict[str, Any]) -> list:
     return found or [pytest.param(None, marks=pytest.mark.skip(reason=reason), id='absent')]
 
 
+def device_of(path: Path) -> str:
+    """Where a case is run."""
+    return 'cpu' if family(path) in HOST else DEVICE
+
+
 class Golden:
     """One golden file that remembers which of its arrays a test has looked at.
 
@@ -48,7 +57,7 @@ class Golden:
     """
 
     def __init__(self, path: Path, rtol: float, atol: float) -> None:
-        self.path, self.rtol, self.atol = path, rtol, atol
+        self.path, self.rtol, self.atol, self.device = path, rtol, atol, device_of(path)
         with np.load(path) as data:
             self.arrays = {key: data[key] for key in data.files}
         self.unused = set(self.arrays)
@@ -56,7 +65,12 @@ class Golden:
     def tensor(self, key: str, grad: bool = False) -> torch.Tensor:
         """An input, as a tensor that may ask for a gradient."""
         self.unused.discard(key)
-        return torch.as_tensor(self.arrays[key]).clone().requires_grad_(grad)
+        return torch.as_tensor(self.arrays[key]).to(self.device, copy=True).requires_grad_(grad)
+
+    def array(self, key: str) -> np.ndarray:
+        """An input, as it is in the file."""
+        self.unused.discard(key)
+        return self.arrays[key]
 
     def scalar(self, key: str) -> float:
         """An input that is one number."""
@@ -67,7 +81,7 @@ class Golden:
         """Compare an output; integers and booleans exactly."""
         self.unused.discard(key)
         expected = self.arrays[key]
-        value = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        value = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
         message = f'{self.path.name}: {key}'
         assert value.shape == expected.shape, f'{message}: shape {value.shape}, expected {expected.shape}'
         if expected.dtype.kind in 'iub':

@@ -164,9 +164,9 @@ def check_init_split(path):
 def check_select(path):
     g = Golden(path, rtol=0, atol=0)
     text(g, 'note')
-    uncertainty, labeled = g.tensor('uncertainty').numpy(), g.tensor('X_L').numpy()
+    uncertainty, labeled = g.array('uncertainty'), g.array('X_L')
     size, seed, n = int(g.scalar('X_S_size')), int(g.scalar('seed')), len(uncertainty)
-    np.testing.assert_array_equal(np.sort(g.tensor('X_all').numpy()), np.arange(n))
+    np.testing.assert_array_equal(np.sort(g.array('X_all')), np.arange(n))
     ours = select_next(uncertainty, labeled, size, seed)
     g.compare('X_S_stable_formula', np.sort(ours.selected))
     pool = np.setdiff1d(np.arange(n), labeled)
@@ -181,7 +181,7 @@ def check_select(path):
         g.compare('X_S_sorted', np.sort(ours.selected))
     else:
         # which of the tied images the reference takes is up to its sort, so what follows is done with its choice
-        chosen = g.tensor('X_S_sorted').numpy()
+        chosen = g.array('X_S_sorted')
         np.testing.assert_array_equal(np.sort(uncertainty[chosen]), np.sort(uncertainty[ours.selected]))
         assert not np.isin(chosen, labeled).any()
         theirs = next_sets(n, labeled, chosen, seed, compat='reference')

@@ -6,7 +6,7 @@ import torch
 from tests.models.miaod import build, detector, retina_head, sample, ssd_head
 from wsod_mm.models.dense_heads.miaod_mixin import TOWERS
 
-from ._common import Golden
+from ._common import DEVICE, Golden
 from ._miaod_checks import GRADIENT, LOSS, SCORE, levels, text
 
 STAGES = ('label', 'min', 'max')
@@ -110,7 +110,7 @@ def check_losses(path):
 def check_targets(g, head, sizes, batch):
     """Anchors and their labels, as the head has them."""
     metas = [s.metainfo for s in batch]
-    anchors, flags = head.get_anchors(sizes, metas, device='cpu')
+    anchors, flags = head.get_anchors(sizes, metas, device=DEVICE)
     labels, weights, _, _, total = head.get_targets(anchors, flags, [s.gt_instances for s in batch], metas)
     for k, level in enumerate(anchors[0]):
         g.compare(f'anchors_l{k}', level)
@@ -129,7 +129,7 @@ def check_ssd(path):
     truths = ground_truth(g)
     outs, losses, stage, _ = head_losses(g, head, truths, [dict(size=(64, 64))] * len(truths))
     sizes = [tuple(out.shape[2:]) for out in outs['f1']]
-    for k, anchors in enumerate(head.prior_generator.grid_priors(sizes, device='cpu')):
+    for k, anchors in enumerate(head.prior_generator.grid_priors(sizes, device=DEVICE)):
         g.compare(f'anchors_l{k}', anchors)
     compare_losses(g, head, outs, losses, stage, per_part=False)
     g.done()

@@ -26,7 +26,7 @@ def check_minibatch(path: Path) -> None:
     """Run the transforms of our training pipelines and compare image, proposals, shape and
     labels."""
     g = Golden(path, rtol=1e-5, atol=1e-6)
-    image = g.tensor('image_bgr').numpy()
+    image = g.array('image_bgr')
     unflipped = g.arrays['boxes_unflipped'].astype(np.float32)
     target, cap = int(g.scalar('target_scale')), int(g.scalar('max_size'))
     flipped = bool(g.scalar('flipped'))

@@ -20,11 +20,15 @@ def check_pcl(path):
     g.compare('n_pos', int(labels.sum()))
     # ties: the reference's sorts were made stable, which are the rules that we follow; hence all is compared
     g.scalar('tie_free')
-    seeds, same = check_top_clusters(g, boxes, scores, labels)
-    ours, static = pcl_seeds(boxes, scores, labels), _pcl_seeds_static(boxes, scores, labels, range(len(labels)))
+    static = _pcl_seeds_static(boxes, scores, labels, range(len(labels)))
+    with torch.device('cpu'):  # what can be told which clusters to take is the path of the CPU
+        on_cpu = boxes.cpu(), scores.cpu(), labels.cpu()
+        seeds, same = check_top_clusters(g, *on_cpu)
+        ours = pcl_seeds(*on_cpu)
     for name in seeds._fields:
-        assert torch.equal(getattr(ours, name), getattr(static, name)[static.valid]), name
+        assert torch.equal(getattr(ours, name), getattr(static, name)[static.valid].cpu()), name
         assert not same or torch.equal(getattr(ours, name), getattr(seeds, name)), name
+    seeds = type(seeds)(*(value.to(boxes.device) for value in seeds))
     g.compare('gt_boxes', seeds.boxes)
     g.compare('gt_classes', seeds.labels)
     g.compare('gt_scores', seeds.scores)
@@ -68,14 +72,14 @@ def check_top_clusters(g, boxes, scores, labels):
     Returns:
         Seeds, and whether all our top clusters are those of the reference.
     """
-    exact, sizes, lowest, same = g.tensor('kmeans_exact'), [], [], True
+    exact, sizes, lowest, same = g.array('kmeans_exact'), [], [], True
     left = torch.ones(len(scores), dtype=torch.bool)
     seeds = None
     for k, c in enumerate(labels.nonzero()[:, 0].tolist()):
         pool = scores[left, c].clamp(1e-9, 1 - 1e-9)
         sizes.append(len(pool))
         top, reference = top_cluster(pool), torch.zeros_like(pool, dtype=torch.bool)
-        reference[g.tensor(f'kmeans_top_{k}')] = True
+        reference[torch.from_numpy(g.array(f'kmeans_top_{k}'))] = True
         assert torch.equal(top, _top_cluster_static(pool))
         if not torch.equal(top, reference):
             assert not exact[k] and best_error(pool, top) <= best_error(pool, reference), f'{g.path.name}: class {c}'

@@ -57,19 +57,19 @@ FAST_RCNN = dict(
 )
 
 
-@pytest.mark.parametrize(
-    ('config', 'parts', 'data'),
-    [
-        (OICR, {}, batch),
-        (OICR, MIST, batch),
-        (OICR, dict(miner=dict(type='PCLMiner'), loss_refine=dict(type='PCLLoss'), fast_rcnn=FAST_RCNN), batch),
-        (CASD, {}, view_batch),
-        (CASD, dict(image_wise=dict(type='ImageWiseLoss', mode='code_ca_iw')), view_batch),
-        (CASD, dict(image_wise=dict(type='ImageWiseLoss', mode='code_master')), view_batch),
-        (CASD, dict(inverted_attention=dict(type='InvertedAttention', mode='both')), view_batch),
-    ],
-    ids=['oicr', 'mist', 'pcl', 'casd', 'casd-ca-iw', 'casd-master', 'casd-channels'],
-)
+#: name: (detector, replaced parts of its RoI head, batch)
+STEPS = {
+    'oicr': (OICR, {}, batch),
+    'mist': (OICR, MIST, batch),
+    'pcl': (OICR, dict(miner=dict(type='PCLMiner'), loss_refine=dict(type='PCLLoss'), fast_rcnn=FAST_RCNN), batch),
+    'casd': (CASD, {}, view_batch),
+    'casd-ca-iw': (CASD, dict(image_wise=dict(type='ImageWiseLoss', mode='code_ca_iw')), view_batch),
+    'casd-master': (CASD, dict(image_wise=dict(type='ImageWiseLoss', mode='code_master')), view_batch),
+    'casd-channels': (CASD, dict(inverted_attention=dict(type='InvertedAttention', mode='both')), view_batch),
+}
+
+
+@pytest.mark.parametrize(('config', 'parts', 'data'), STEPS.values(), ids=STEPS)
 def test_training_step(config, parts, data, accelerator_paths):
     trace, losses = traced_step(build(config, **parts), data())
     assert sum(trace.operators.values()) > 500 and losses['loss_mil'] > 0
