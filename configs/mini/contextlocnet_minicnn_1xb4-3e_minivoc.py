@@ -1,13 +1,7 @@
 # ContextLocNet on MiniVOC. load_from: the checkpoint of classifier_minicnn_*_minivoc.py
 _base_ = [
     '../_base_/models/contextlocnet_minicnn.py', '../_base_/datasets/minivoc.py',
-    '../_base_/schedules/mini_detector.py', '../_base_/default_runtime.py'
-]
-max_epochs = 4
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
-    dict(type='MultiStepLR', milestones=[3], gamma=0.1, by_epoch=True),
+    '../_base_/schedules/mini_family_3e.py', '../_base_/default_runtime.py'
 ]
 train_pipeline = [
     dict(type='LoadWeakImage'),
