@@ -1,7 +1,7 @@
 # CASD with everything on the animals. load_from: the checkpoint of classifier_minicnn_*_animals6.py
 _base_ = [
     '../_base_/models/casd_base_minicnn.py', '../_base_/datasets/animals6_views.py',
-    '../_base_/schedules/mini_detector.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/animals_family_3e.py', '../_base_/default_runtime.py'
 ]
 model = dict(
     data_preprocessor=dict(photometric=dict(start_iter=380)),
@@ -12,14 +12,5 @@ model = dict(
         loss_bbox=dict(type='CASDBBoxLoss', loss_weight=1.0),
         image_wise=dict(type='ImageWiseLoss', mode='paper', loss_weight=1.0),
         layer_wise=dict(type='LayerWiseLoss', strides=(8, 8), output_size=4, loss_weight=2.0)))
-# 850 steps of four images
-max_epochs = 3
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=50, by_epoch=False),
-    dict(type='MultiStepLR', milestones=[640], gamma=0.1, by_epoch=False),
-]
-optim_wrapper = dict(
-    optimizer=dict(lr=5e-4),
-    paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1), 'refine_heads': dict(lr_mult=10.0)}))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'refine_heads': dict(lr_mult=10.0)}))
 load_from = 'work_dirs/classifier_minicnn_1xb16-30e_animals6/epoch_30.pth'

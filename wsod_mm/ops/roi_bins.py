@@ -66,7 +66,7 @@ def roi_bins(
 def _mmcv_edges(low: Tensor, high: Tensor, bins: int, scale: float) -> tuple[Tensor, Tensor, Tensor]:
     start = low * scale
     size = (high + 1) * scale - start
-    step = (size / bins).double()[:, None]
+    step = _divide(size, bins).double()[:, None]
     index = torch.arange(bins, dtype=torch.float64, device=low.device)
     # float64 holds product and sum exactly, so that .float() is the single rounding of a fused
     # multiply-add
@@ -78,7 +78,7 @@ def _mmcv_edges(low: Tensor, high: Tensor, bins: int, scale: float) -> tuple[Ten
 def _torchvision_edges(low: Tensor, high: Tensor, bins: int, scale: float) -> tuple[Tensor, Tensor, Tensor]:
     start, end = _round_half_away(low * scale), _round_half_away(high * scale)
     size = (end - start + 1).clamp(min=1)
-    step = (size / bins)[:, None]
+    step = _divide(size, bins)[:, None]
     index = torch.arange(bins, dtype=torch.float32, device=low.device)
     return (
         (index * step).floor() + start[:, None],
@@ -94,6 +94,11 @@ def _truncate_edges(low: Tensor, high: Tensor, bins: int, scale: float) -> tuple
     first = (index * size[:, None]).div(bins, rounding_mode='floor') + start[:, None]
     last = -(-(index + 1) * size[:, None]).div(bins, rounding_mode='floor') + start[:, None]
     return first, last, size > 0
+
+
+def _divide(size: Tensor, bins: int) -> Tensor:
+    # by a tensor: on CUDA, PyTorch multiplies by the reciprocal of a number, which is not the quotient of float32
+    return size / torch.full_like(size, bins)
 
 
 def _round_half_away(value: Tensor) -> Tensor:

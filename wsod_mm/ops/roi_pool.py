@@ -66,10 +66,14 @@ def roi_max_pool(
             regions = _roi_regions(exact, rois.detach(), size, spatial_scale, mode)
             pooled = pool_regions(exact, regions, size, 0.0 if mode == 'truncate' else _LOWEST)
         else:
-            pooled = kernel(exact.contiguous(), rois.detach().to(exact.dtype).contiguous(), size, spatial_scale)
+            corners = rois.detach().to(exact.dtype).contiguous()
+            pooled = kernel(exact.contiguous(), corners, size, spatial_scale)
             if pooled.requires_grad:
                 # the kernel reads the gradient's memory as if it were contiguous
                 pooled.register_hook(torch.Tensor.contiguous)
+            # it sends the gradient of a RoI without a side to the first cell of the map, which it never looked at
+            sides = (corners[:, 3:] + 1) * spatial_scale - corners[:, 1:3] * spatial_scale
+            pooled = torch.where((sides > 0).all(dim=1)[:, None, None, None], pooled, 0)
         return pooled.to(dtype)
 
 
