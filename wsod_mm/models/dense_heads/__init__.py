@@ -1,7 +1,8 @@
 """Dense heads."""
 
+from .loss_prediction_head import LossPredictionHead
 from .miaod_mixin import MIAODHeadMixin
 from .miaod_retina_head import MIAODRetinaHead
 from .miaod_ssd_head import MIAODSSDHead
 
-__all__ = ['MIAODHeadMixin', 'MIAODRetinaHead', 'MIAODSSDHead']
+__all__ = ['LossPredictionHead', 'MIAODHeadMixin', 'MIAODRetinaHead', 'MIAODSSDHead']

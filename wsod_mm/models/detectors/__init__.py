@@ -1,6 +1,7 @@
 """Detectors whose forward pass is not MMDetection's."""
 
+from .learning_loss_detector import LearningLossDetector
 from .miaod_detector import MIAODDetector
 from .multi_view_fast_rcnn import MultiViewFastRCNN
 
-__all__ = ['MIAODDetector', 'MultiViewFastRCNN']
+__all__ = ['LearningLossDetector', 'MIAODDetector', 'MultiViewFastRCNN']
