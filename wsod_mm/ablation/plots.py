@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wsod_mm.utils.io import atomic_write
+from wsod_mm.utils.figure import new_figure, save_figure
 
 from .grid import Grid
 from .tables import METRICS
@@ -36,7 +36,7 @@ def plot_ablation(grid: Grid, rows: Sequence[dict[str, Any]], path: str | os.Pat
     shown = [row for row in grid.rows if any(run['key'] == row.key for run in rows)]
     if not shown:
         raise ValueError('no runs to draw')
-    figure, panels = _figure(len(METRICS), (11.5, 1.9 + 0.44 * len(shown)), sharey=True)
+    figure, panels = new_figure(len(METRICS), (11.5, 1.9 + 0.44 * len(shown)), sharey=True)
     for axes, (metric, title), colour in zip(panels, METRICS, _COLOURS, strict=True):
         for place, row in enumerate(shown):
             values = [run[metric] for run in rows if run['key'] == row.key and run[metric] is not None]
@@ -52,7 +52,7 @@ def plot_ablation(grid: Grid, rows: Sequence[dict[str, Any]], path: str | os.Pat
         fontsize=8.5,
         color=_GREY,
     )
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_published(grid: Grid, rows: Sequence[dict[str, Any]], path: str | os.PathLike) -> Path:
@@ -73,7 +73,7 @@ def plot_published(grid: Grid, rows: Sequence[dict[str, Any]], path: str | os.Pa
     if not tables:
         raise ValueError(f'{grid.path} has no tables to draw')
     longest = max(len(table.rows) for table in tables)
-    figure, panels = _figure(len(tables), (1.0 + 4.6 * len(tables), 1.9 + 0.52 * longest))
+    figure, panels = new_figure(len(tables), (1.0 + 4.6 * len(tables), 1.9 + 0.52 * longest))
     columns = list(dict.fromkeys(column for table in tables for column in table.numbers()))
     handles: dict[str, Any] = {}
     names = {row.key: row.name for row in grid.rows}
@@ -97,23 +97,13 @@ def plot_published(grid: Grid, rows: Sequence[dict[str, Any]], path: str | os.Pa
         axes.set_xlabel('mAP (11 pt), %', fontsize=9, color=_GREY)
         _finish(axes, len(table.rows))
     figure.legend(handles.values(), handles.keys(), loc='outside lower center', ncols=len(handles) or 1, frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _mark(index: int) -> dict[str, Any]:
     """Look of a published column."""
     marker, colour = (('D', '#D55E00'), ('s', '#E69F00'), ('^', '#CC79A7'), ('v', '#56B4E9'))[index % 4]
     return dict(marker=marker, color=colour, ms=6, mec='white', mew=0.6, ls='none')
-
-
-def _figure(columns: int, size: tuple[float, float], sharey: bool = False) -> tuple[Any, list[Any]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # no pyplot: it would choose a window system and keep global state
-    figure = Figure(figsize=size, layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(1, columns, sharey=sharey, squeeze=False)[0])
 
 
 def _draw(axes: Any, place: float, values: Sequence[float], colour: str, text: bool = True) -> Any:
@@ -156,10 +146,3 @@ def _wrap(text: str, width: int = 26) -> str:
     import textwrap
 
     return '\n'.join(textwrap.wrap(text, width))
-
-
-def _save(figure: Any, path: str | os.PathLike) -> Path:
-    path = Path(path)
-    with atomic_write(path, path.suffix or '.png') as temporary:
-        figure.savefig(temporary, dpi=150, format=(path.suffix or '.png')[1:])
-    return path

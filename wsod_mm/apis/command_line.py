@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable
 
 from mmengine.config import Config, DictAction
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from wsod_mm.apis.config import UsageError
+from wsod_mm.registry import RUNNERS
 from wsod_mm.utils.checkpoint_io import CheckpointError
 
 __all__ = ['add_common_options', 'build_runner', 'run_command']

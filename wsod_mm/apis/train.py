@@ -66,8 +66,20 @@ def set_resume(config: Config, resume: str | None) -> None:
 
     Raises:
         FileNotFoundError: The named checkpoint does not exist.
+        UsageError: A checkpoint for an active-learning experiment.
     """
     if resume is None:
+        return
+    if str(config.get('runner_type')).rsplit('.', 1)[-1] == 'ActiveLearningRunner':
+        # it knows where it was, and in which of its folders
+        if resume != 'auto':
+            raise UsageError(
+                '--resume of an active-learning experiment takes no checkpoint: it goes on where al_state.json in its '
+                'work_dir says'
+            )
+        config.resume = (Path(config.work_dir) / 'al_state.json').is_file()
+        if not config.resume:
+            print(f'no experiment in {config.work_dir} yet: starting from the beginning')
         return
     checkpoint = latest_checkpoint(config.work_dir) if resume == 'auto' else resume
     if checkpoint is None:

@@ -1,11 +1,13 @@
 """A stage's config: that of the repository with the run's folders, seed and splits written in."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+
+from wsod_mm.utils.walk import each_dict
 
 __all__ = [
     'class_names',
@@ -55,7 +57,7 @@ def derive_config(
 
     for loader in _LOADERS:
         if config.get(loader) is not None:
-            _each_dict(config[loader]['dataset'], place)
+            each_dict(config[loader]['dataset'], place)
     config.merge_from_dict({'randomness.seed': seed, 'load_from': None, **(overrides or {})})
     return config
 
@@ -73,7 +75,7 @@ def for_split(config: Config, split: str) -> Config:
         if 'ann_file' in dataset:
             dataset['ann_file'] = str(Path(dataset['ann_file']).with_name(f'{split}.txt'))
 
-    _each_dict(config.test_dataloader['dataset'], place)
+    each_dict(config.test_dataloader['dataset'], place)
     return config
 
 
@@ -90,7 +92,7 @@ def on_training_images(config: Config) -> Config:
     """
     config = copy.deepcopy(config)  # Config.copy() shares what is nested
     found: list[Any] = []
-    _each_dict(
+    each_dict(
         config.train_dataloader['dataset'], lambda dataset: found.append(dataset) if 'ann_file' in dataset else None
     )
     if not found:
@@ -103,7 +105,7 @@ def on_training_images(config: Config) -> Config:
         if 'ann_file' in dataset:
             dataset.update(copy.deepcopy(source))
 
-    _each_dict(config.test_dataloader['dataset'], place)
+    each_dict(config.test_dataloader['dataset'], place)
     return config
 
 
@@ -145,7 +147,7 @@ def class_names(config: Config) -> list[str]:
         if names:
             found.append([names] if isinstance(names, str) else list(names))
 
-    _each_dict(config.test_dataloader['dataset'], look)
+    each_dict(config.test_dataloader['dataset'], look)
     if not found:
         raise ValueError(f'{config.filename}: test_dataloader.dataset.metainfo names no classes')
     return found[0]
@@ -162,7 +164,7 @@ def proposal_limits(config: Config) -> dict[str, Any]:
         if transform.get('type') == 'LoadWeakProposals':
             found.update({key: transform.get(key) for key in ('min_size', 'max_num')})
 
-    _each_dict(config.test_dataloader['dataset'], look)
+    each_dict(config.test_dataloader['dataset'], look)
     return found
 
 
@@ -190,14 +192,3 @@ def widest_limits(configs: Sequence[Config]) -> dict[str, Any]:
         'min_size': min(sizes) if all(sizes) else None,
         'max_num': max(counts) if all(counts) else None,
     }
-
-
-def _each_dict(value: Any, function: Callable[[Any], None]) -> None:
-    """Call a function on every dict inside nested dicts and lists."""
-    if isinstance(value, dict):
-        function(value)
-        for child in list(value.values()):
-            _each_dict(child, function)
-    elif isinstance(value, (list, tuple)):
-        for child in value:
-            _each_dict(child, function)

@@ -41,6 +41,7 @@ class SeededBatchSampler(Sampler):
         epoch, seen = self.epoch, 0
         while True:
             self._set_epoch(epoch)
+            self._forget_leftovers()
             drawn = 0
             empty = True
             for batch in self.batch_sampler:
@@ -75,7 +76,22 @@ class SeededBatchSampler(Sampler):
         if isinstance(sampler, InfiniteSampler):  # draws from one generator, which a started loader has consumed
             sampler.indices = sampler._indices_of_rank()
 
+    def _forget_leftovers(self) -> None:
+        """Empty the groups of a pass that was left before its end.
+
+        MMDetection's samplers that group images by shape keep them from one pass to the next, and do not empty a group
+        while its batch is out: what follows would depend on where the pass was left, and hold those images twice.
+        """
+        for name in ('_aspect_ratio_buckets', '_buckets'):
+            if isinstance(getattr(self.batch_sampler, name, None), list):
+                setattr(self.batch_sampler, name, _emptied(getattr(self.batch_sampler, name)))
+
     def _set_epoch(self, epoch: int) -> None:
         sampler = getattr(self.batch_sampler, 'sampler', None)
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)
+
+
+def _emptied(groups: list) -> list:
+    """Nested lists of the same structure, without entries."""
+    return [_emptied(group) for group in groups] if groups and isinstance(groups[0], list) else []

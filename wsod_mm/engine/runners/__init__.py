@@ -1,0 +1,5 @@
+"""Runners."""
+
+from .active_learning_runner import ActiveLearningRunner
+
+__all__ = ['ActiveLearningRunner']
