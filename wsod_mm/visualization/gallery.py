@@ -1,18 +1,16 @@
 """Test images with ground truth and detections side by side, as HTML."""
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from wsod_mm.evaluation.detection_file import DetectionFile
 from wsod_mm.functional.detection_metrics import BoxTable, paired_iou
 
+from .page import embed_photo
 from .palette import hex_colour
 from .selection import select_for_display
 
@@ -78,7 +76,9 @@ def gallery_html(
     for number, row in enumerate(choose_images(runs, count)):
         path = Path(first.img_paths[row])
         path = path if path.is_absolute() or root is None else root / path
-        data, width, height = _embed(path, max_side)
+        if not path.is_file():
+            raise FileNotFoundError(f'the picture {path} of the detection file is gone; put it back or test again')
+        data, width, height = embed_photo(path, max_side)
         shared = f'photo{number}'
         panels = [
             _panel(
@@ -97,19 +97,6 @@ def gallery_html(
             f'<div class="shots">{"".join(panels)}</div></figure>'
         )
     return f'<div class="gallery">{"".join(figures)}</div>'
-
-
-def _embed(path: Path, max_side: int) -> tuple[str, int, int]:
-    """Data URI of a reduced picture, and the ORIGINAL width and height, in whose pixels boxes are given."""
-    if not path.is_file():
-        raise FileNotFoundError(f'the picture {path} of the detection file is gone; put it back or test again')
-    with Image.open(path) as image:
-        width, height = image.size
-        small = image.convert('RGB')
-        small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, 'JPEG', quality=82)
-    return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode(), width, height
 
 
 def _panel(title: str, picture: str, width: int, height: int, marks: list[str], chips: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from wsod_mm.utils.io import atomic_write
 
 from .charts import Curve, line_chart
 from .gallery import gallery_html
+from .page import build_page, duration, section, table, value_cell
 from .palette import hex_colour
-from .report_style import STYLE
 
 __all__ = ['build_report', 'write_report']
 
@@ -73,70 +73,14 @@ def build_report(summary: Mapping[str, Any], run_dir: str | os.PathLike = '.', i
         _gallery(summary, Path(run_dir), images),
         _how(summary),
     ]
-    title = escape(summary.get('title', 'Weakly supervised detection'))
-    facts = ''.join(
-        f'<li>{escape(str(key))} <b>{escape(str(value))}</b></li>' for key, value in summary.get('facts', {}).items()
+    return build_page(
+        summary.get('title', 'Weakly supervised detection'),
+        summary.get('lead', ''),
+        summary.get('facts', {}),
+        sections,
+        str(summary.get('version', '')),
+        str(summary.get('created', '')),
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-{STYLE}
-</style>
-</head>
-<body>
-<header>
-<h1>{title}</h1>
-<p class="lead">{escape(summary.get('lead', ''))}</p>
-<ul class="facts">{facts}</ul>
-</header>
-<main>
-{''.join(section for section in sections if section)}
-</main>
-<footer><p>Made by wsod_mm {escape(str(summary.get('version', '')))} {escape(str(summary.get('created', '')))}.
-This file holds everything it shows and loads nothing from the network.</p></footer>
-</body>
-</html>
-"""
-
-
-def _section(name: str, title: str, text: str, body: str) -> str:
-    return (
-        f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(title)}</h2>'
-        + (f'<p>{text}</p>' if text else '')
-        + f'{body}</section>\n'
-    )
-
-
-def _table(caption: str, header: Sequence[str], rows: Sequence[str], css: str = '') -> str:
-    head = ''.join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption, True)}"><table class="{css}">'
-        f'<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
-
-
-def _cell(value: float | None, best: bool = False, spread: float | None = None) -> str:
-    if value is None:
-        return '<td>–</td>'
-    more = f' <span class="pm">± {spread:.1f}</span>' if spread else ''
-    return f'<td class="v{" best" * best}" style="--p:{min(max(value / 100, 0), 1):.3f}">{value:.1f}{more}</td>'
-
-
-def duration(seconds: float | None) -> str:
-    """Text of a time span: ``'48 s'``, ``'3 min 20 s'``, ``'1 h 05 min'``; a dash for ``None``."""
-    if seconds is None:
-        return '–'
-    seconds = round(seconds)
-    if seconds < 100:
-        return f'{seconds} s'
-    if seconds < 3600:
-        return f'{seconds // 60} min {seconds % 60:02d} s'
-    return f'{seconds // 3600} h {seconds % 3600 // 60:02d} min'
 
 
 def _methods(summary: Mapping[str, Any]) -> str:
@@ -148,7 +92,9 @@ def _methods(summary: Mapping[str, Any]) -> str:
     for method in summary['methods']:
         note = f'<small>{escape(method["note"])}</small>' if method.get('note') else ''
         cells = ''.join(
-            _cell(method.get(key), method.get(key) is not None and method[key] == best[key], method.get(f'{key}_std'))
+            value_cell(
+                method.get(key), method.get(key) is not None and method[key] == best[key], method.get(f'{key}_std')
+            )
             for key, _ in _METRICS
         )
         rows.append(
@@ -162,7 +108,7 @@ def _methods(summary: Mapping[str, Any]) -> str:
         'lie on an object of it. A box counts when it overlaps an object by more than half (IoU &gt; .5). All numbers '
         'are percent; 100 is perfect.'
     )
-    body = _table('Results of all methods', ['method', *(name for _, name in _METRICS), 'training'], rows, 'methods')
+    body = table('Results of all methods', ['method', *(name for _, name in _METRICS), 'training'], rows, 'methods')
     classifier = summary.get('classifier')
     if classifier:
         body += (
@@ -170,7 +116,7 @@ def _methods(summary: Mapping[str, Any]) -> str:
             f'{duration(classifier.get("seconds"))}, tells which classes are in a test image with an average precision '
             f'of {format_number(classifier.get("mAP"))} %. It says nothing about where they are.</p>'
         )
-    return _section('methods', 'Results', text, body)
+    return section('methods', 'Results', text, body)
 
 
 def _per_class(summary: Mapping[str, Any]) -> str:
@@ -189,18 +135,18 @@ def _per_class(summary: Mapping[str, Any]) -> str:
             best = max((value for value in values if value is not None), default=None)
             rows.append(
                 f'<tr><th scope="row">{escape(name)}</th>'
-                + ''.join(_cell(value, value is not None and value == best) for value in values)
+                + ''.join(value_cell(value, value is not None and value == best) for value in values)
                 + '</tr>'
             )
         rows.append(
             '<tr class="mean"><th scope="row">mean</th>'
-            + ''.join(_cell(method.get(mean)) for method in methods)
+            + ''.join(value_cell(method.get(mean)) for method in methods)
             + '</tr>'
         )
-        bodies.append(_table(caption, ['class', *(method.get('short', method['name']) for method in methods)], rows))
+        bodies.append(table(caption, ['class', *(method.get('short', method['name']) for method in methods)], rows))
     if not bodies:
         return ''
-    return _section(
+    return section(
         'classes',
         'Class by class',
         'Longer bars are better; the best method of each row is printed bold.',
@@ -220,7 +166,7 @@ def _curves(summary: Mapping[str, Any]) -> str:
     ]
     if not any(charts):
         return ''
-    return _section(
+    return section(
         'curves',
         'Training',
         'How the losses fell and how the validation images were judged on the way.',
@@ -258,12 +204,12 @@ def _proposals(summary: Mapping[str, Any]) -> str:
         + (f' (about {proposals["per_image"]:.0f} proposals per image)' if proposals.get('per_image') else '')
         + '.'
     )
-    return _section('proposals', 'Proposals', text, f'<div class="grid2">{chart}</div>')
+    return section('proposals', 'Proposals', text, f'<div class="grid2">{chart}</div>')
 
 
 def _part_whole(summary: Mapping[str, Any]) -> str:
-    table = summary.get('part_whole')
-    if not table:
+    parts = summary.get('part_whole')
+    if not parts:
         return ''
     columns = (
         ('hit', 'hits'),
@@ -272,19 +218,21 @@ def _part_whole(summary: Mapping[str, Any]) -> str:
         ('on_head', 'on the head'),
     )
     rows = [
-        f'<tr><th scope="row">{escape(name)}</th>' + ''.join(_cell(values.get(key)) for key, _ in columns) + '</tr>'
-        for name, values in table.items()
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + ''.join(value_cell(values.get(key)) for key, _ in columns)
+        + '</tr>'
+        for name, values in parts.items()
     ]
     text = (
         'The classic mistake of weak supervision is to box the part that gives a class away, a face instead of a body. '
         'For the best box of every class in each training image: how often it hits, how much of the object it covers, '
         'how much of it lies inside the object, and how often it fits the head better than the whole.'
     )
-    return _section(
+    return section(
         'parts',
         'Part or whole',
         text,
-        _table('Best boxes against parts and wholes, percent', ['method', *(name for _, name in columns)], rows),
+        table('Best boxes against parts and wholes, percent', ['method', *(name for _, name in columns)], rows),
     )
 
 
@@ -302,7 +250,7 @@ def _gallery(summary: Mapping[str, Any], run_dir: Path, images: int) -> str:
         'an object of their class by more than half, dashed ones do not; dashed objects in the ground truth are marked '
         'difficult and not counted. Numbers are scores, which are small and only comparable within an image.'
     )
-    return _section('gallery', 'Pictures', text, f'<ul class="key">{key}</ul>' + gallery_html(runs, images))
+    return section('gallery', 'Pictures', text, f'<ul class="key">{key}</ul>' + gallery_html(runs, images))
 
 
 def _how(summary: Mapping[str, Any]) -> str:
@@ -314,10 +262,10 @@ def _how(summary: Mapping[str, Any]) -> str:
         for stage in stages
     ]
     command = f'<pre><code>{escape(summary["command"])}</code></pre>' if summary.get('command') else ''
-    return _section(
+    return section(
         'how',
         'How this was made',
         'Stages of the run and the time each took. Detectors that do not need each '
         'other were trained at the same time, so the sum is longer than the wait.',
-        command + _table('Stages', ['stage', 'time'], rows),
+        command + table('Stages', ['stage', 'time'], rows),
     )

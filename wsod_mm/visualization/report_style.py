@@ -72,6 +72,16 @@ border:1px solid rgba(0,0,0,.45)}
 .key{display:flex;flex-wrap:wrap;gap:4px 16px;list-style:none;padding:0;margin:8px 0 0;font-size:.88rem}
 .key i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em;
 border:1px solid rgba(0,0,0,.45)}
+.plot{display:block;width:100%;max-width:860px;height:auto;border-radius:8px;background:#fff}
+details{border-top:1px solid var(--line);padding:10px 0}
+summary{cursor:pointer;font-weight:600}
+.thumbs{display:grid;gap:10px;grid-template-columns:repeat(auto-fill,minmax(112px,1fr))}
+.thumbs img,.thumbs .gone{display:block;width:100%;aspect-ratio:4/3;object-fit:cover;border-radius:6px;
+background:var(--line)}
+.thumbs .gone{display:grid;place-items:center;color:var(--soft);font-size:.8rem}
+.thumbs figcaption{font-weight:400;font-size:.74rem;line-height:1.3;color:var(--soft);margin:3px 0 0;
+overflow-wrap:anywhere}
+.swatch{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin-right:.5em}
 footer{color:var(--soft);font-size:.88rem;padding-bottom:40px}
 @media (max-width:560px){th,td{padding:6px 5px}.scroll table{font-size:.88rem}thead th{font-size:.78rem}
 .methods tbody th{min-width:6.2rem}td .pm{display:block;line-height:1.1}td:last-child{white-space:normal}
