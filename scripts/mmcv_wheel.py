@@ -26,6 +26,7 @@ __all__ = [
     'cache_root',
     'find_wheel',
     'obtain_wheel',
+    'use_present_header',
     'probe_facts',
     'wheel_folder',
 ]
@@ -242,6 +243,8 @@ def _compile(
     # Python's own flags ask for debug symbols, which cost a third of the time and nine tenths of the
     # size. CPPFLAGS, because setuptools adds these; CFLAGS would replace the optimisation flags.
     env['CPPFLAGS'] = f'{env.get("CPPFLAGS", "")} -g0'.strip()
+    if facts.ops != 'cpu':
+        use_present_header(source)
     if facts.ops == 'cpu':
         env['CUDA_VISIBLE_DEVICES'] = ''  # else mmcv wants nvcc as soon as torch sees a GPU
         env.pop('FORCE_CUDA', None)
@@ -275,6 +278,32 @@ def _compile(
         env=env,
         cwd=source,
     )
+
+
+def use_present_header(source: Path) -> list[Path]:
+    """Include the header of atomic operations under the name that torch has for it today.
+
+    mmcv 2.1.0 includes ``THC/THCAtomics.cuh``, which did nothing but include ``ATen/cuda/Atomic.cuh`` and is gone in
+    torch 2.13: its CUDA ops do not compile there without this change.
+
+    Args:
+        source: Folder of mmcv's sources.
+
+    Returns:
+        The files that were changed.
+    """
+    changed = []
+    for path in sorted((source / 'mmcv' / 'ops' / 'csrc').rglob('*')):
+        if path.suffix not in ('.hpp', '.cuh', '.cu', '.cpp', '.h'):
+            continue
+        text = path.read_text(encoding='utf-8', errors='surrogateescape')
+        if '<THC/THCAtomics.cuh>' in text:
+            new = text.replace('<THC/THCAtomics.cuh>', '<ATen/cuda/Atomic.cuh>')
+            temporary = path.with_name(path.name + '.tmp')
+            temporary.write_text(new, encoding='utf-8', errors='surrogateescape')
+            os.replace(temporary, path)
+            changed.append(path)
+    return changed
 
 
 def _adopt(folder: Path, source: Path) -> Path:

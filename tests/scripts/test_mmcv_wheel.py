@@ -200,3 +200,15 @@ def test_gpu_without_nvcc_gives_cpu_ops_and_says_so(monkeypatch, capsys):
     respond('true')
     assert mmcv_wheel.probe_facts(Path('python'), {}).ops == 'cuda-sm90'
     assert mmcv_wheel.probe_facts(Path('python'), {'TORCH_CUDA_ARCH_LIST': '8.0;9.0'}).ops == 'cuda-sm8_0_9_0'
+
+
+def test_a_header_that_torch_dropped_is_replaced(tmp_path):
+    folder = tmp_path / 'mmcv' / 'ops' / 'csrc' / 'common'
+    folder.mkdir(parents=True)
+    old = folder / 'pytorch_cuda_helper.hpp'
+    old.write_text('#include <c10/cuda/CUDAGuard.h>\n#include <THC/THCAtomics.cuh>\n')
+    (folder / 'other.hpp').write_text('#include <ATen/ATen.h>\n')
+    assert mmcv_wheel.use_present_header(tmp_path) == [old]
+    assert old.read_text() == '#include <c10/cuda/CUDAGuard.h>\n#include <ATen/cuda/Atomic.cuh>\n'
+    assert mmcv_wheel.use_present_header(tmp_path) == []
+    assert sorted(path.name for path in folder.iterdir()) == ['other.hpp', 'pytorch_cuda_helper.hpp']
