@@ -193,6 +193,8 @@ def test_a_score_at_the_threshold_counts():
     f1 = [torch.tensor([[[0.0, -1.0]]])]
     assert pseudo_labels(f1, f1).tolist() == [[1, 0]]
     assert pseudo_labels(f1, f1, thresh=0.51).tolist() == [[0, 0]]
+    assert pseudo_labels(f1, f1, strict=True).tolist() == [[0, 0]]
+    assert pseudo_labels(f1, f1, thresh=0.49, strict=True).tolist() == [[1, 0]]
 
 
 def test_one_hard_image_switches_the_batch_off(heads):
@@ -256,6 +258,18 @@ def test_average_over_images(heads):
     arguments = *heads[:2], mil_scores(*heads)
     for function in (wave_dis_loss, wave_dis_minus_loss):
         torch.testing.assert_close(function(*arguments, average_images=True) * 2, function(*arguments))
+
+
+def test_sum_over_classes(heads):
+    scores, labels = mil_scores(*heads), torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+    arguments = *heads[:2], scores
+    for function in (wave_dis_loss, wave_dis_minus_loss):
+        torch.testing.assert_close(function(*arguments, class_reduction='sum'), function(*arguments) * 3)
+    torch.testing.assert_close(image_loss(scores, labels, class_reduction='sum'), image_loss(scores, labels) * 3)
+    pseudo, summed = (pseudo_image_loss(scores, *heads[:2], class_reduction=r).ungated for r in ('mean', 'sum'))
+    torch.testing.assert_close(summed, pseudo * 3)
+    with pytest.raises(ValueError, match='class_reduction'):
+        image_loss(scores, labels, class_reduction='max')
 
 
 def test_softmax_discrepancy_includes_the_background(heads):

@@ -21,6 +21,8 @@ __all__ = [
     'zero_loss',
 ]
 
+CLASS_REDUCTIONS = ('mean', 'sum')
+
 
 def multi_hot(labels: Sequence[Tensor], num_classes: int) -> Tensor:
     """Image labels from the labels of the boxes.
@@ -42,38 +44,41 @@ def multi_hot(labels: Sequence[Tensor], num_classes: int) -> Tensor:
     return torch.stack([zeros.scatter(0, image.long(), 1.0) for image in labels])
 
 
-def image_loss(scores: Sequence[Tensor], target: Tensor, eps: float = 1e-5) -> Tensor:
-    """Mean binary cross entropy between image scores and image labels.
+def image_loss(scores: Sequence[Tensor], target: Tensor, eps: float = 1e-5, class_reduction: str = 'mean') -> Tensor:
+    """Binary cross entropy between image scores and image labels, mean over images.
 
-    Source: public code (the paper sums over the classes).
+    Source: public code, with the mean over classes; paper: their sum.
 
     Args:
         scores: Per level ``[B, A_l, C]`` float, from :func:`~wsod_mm.functional.active_mil.mil_scores`.
         target: ``[B, C]``, 1 where the image holds the class, else 0; see :func:`multi_hot`.
         eps: Image scores are clamped to [eps, 1 - eps].
+        class_reduction: ``'mean'`` over the C classes, or their ``'sum'``.
 
     Returns:
-        Scalar float32, mean over B * C.
+        Scalar float32.
 
     Raises:
-        ValueError: If the shapes disagree.
+        ValueError: If the shapes disagree or ``class_reduction`` is unknown.
     """
+    factor = _class_factor(class_reduction, scores)
     probs = bag_scores(scores, eps)
     if target.shape != probs.shape:
         raise ValueError(f'expected one target per image and class {tuple(probs.shape)}, got {tuple(target.shape)}')
-    return mil_bce_loss(probs, target, eps=0.0)
+    return mil_bce_loss(probs, target, eps=0.0) * factor
 
 
 @torch.no_grad()
-def pseudo_labels(f1: Sequence[Tensor], f2: Sequence[Tensor], thresh: float = 0.5) -> Tensor:
+def pseudo_labels(f1: Sequence[Tensor], f2: Sequence[Tensor], thresh: float = 0.5, strict: bool = False) -> Tensor:
     """Classes that an unlabeled image seems to hold: those that some anchor of some level is scored for.
 
-    Source: public code (paper: strictly above the threshold).
+    Source: public code; paper: strictly above the threshold.
 
     Args:
         f1: Per level ``[B, A_l, C]`` float, logits of the first instance classifier.
         f2: The same, logits of the second.
-        thresh: Present if the largest ``(sigmoid(f1) + sigmoid(f2)) / 2`` is at least this.
+        thresh: Present if the largest ``(sigmoid(f1) + sigmoid(f2)) / 2`` is at least this,
+        strict: or, if set, larger than this.
 
     Returns:
         ``[B, C]`` float32 of 0 and 1, without gradient.
@@ -83,7 +88,8 @@ def pseudo_labels(f1: Sequence[Tensor], f2: Sequence[Tensor], thresh: float = 0.
     """
     check_levels(f1=f1, f2=f2)
     best = [((a.float().sigmoid() + b.float().sigmoid()) / 2).amax(dim=1) for a, b in zip(f1, f2, strict=True)]
-    return (torch.stack(best).amax(dim=0) >= thresh).float()
+    best = torch.stack(best).amax(dim=0)
+    return (best > thresh if strict else best >= thresh).float()
 
 
 class PseudoImageLoss(NamedTuple):
@@ -108,6 +114,8 @@ def pseudo_image_loss(
     f2: Sequence[Tensor],
     thresh: float = 0.5,
     eps: float = 1e-5,
+    strict: bool = False,
+    class_reduction: str = 'mean',
 ) -> PseudoImageLoss:
     """Image loss against pseudo labels, switched off for a batch with an image for which there is none.
 
@@ -120,6 +128,8 @@ def pseudo_image_loss(
         f2: The same, logits of the second.
         thresh: Of :func:`pseudo_labels`.
         eps: Image scores are clamped to [eps, 1 - eps].
+        strict: Of :func:`pseudo_labels`.
+        class_reduction: Of :func:`image_loss`.
 
     Returns:
         The loss and its parts. The gate is 0 if ANY image of the batch has no pseudo label, else 1.
@@ -128,9 +138,9 @@ def pseudo_image_loss(
         ValueError: If the shapes disagree.
     """
     check_levels(scores=scores, f1=f1, f2=f2)
-    pseudo = pseudo_labels(f1, f2, thresh)
+    pseudo = pseudo_labels(f1, f2, thresh, strict)
     gate = pseudo.amax(dim=1).amin()
-    ungated = image_loss(scores, pseudo, eps)
+    ungated = image_loss(scores, pseudo, eps, class_reduction)
     return PseudoImageLoss(ungated * gate, ungated, gate, pseudo)
 
 
@@ -167,6 +177,7 @@ def wave_dis_loss(
     param_lambda: float = 0.5,
     activation: str = 'sigmoid',
     average_images: bool = False,
+    class_reduction: str = 'mean',
 ) -> Tensor:
     """Discrepancy that stage "min" makes small: ``lambda * sum over images and anchors of mean_c(d * w)``, per level.
 
@@ -179,14 +190,15 @@ def wave_dis_loss(
         param_lambda: lambda.
         activation: Of :func:`discrepancy`.
         average_images: Divide by B, so that lambda means the same at every batch size (an option of ours).
+        class_reduction: ``'mean'`` over the C classes (public code), or their ``'sum'`` (paper).
 
     Returns:
         ``[L]`` float32; the loss is the sum.
 
     Raises:
-        ValueError: If the shapes disagree or ``activation`` is unknown.
+        ValueError: If the shapes disagree, or for an unknown option.
     """
-    return _weighted_sums(f1, f2, weights, param_lambda, activation, average_images, minus=False)
+    return _weighted_sums(f1, f2, weights, param_lambda, activation, average_images, class_reduction, minus=False)
 
 
 def wave_dis_minus_loss(
@@ -196,6 +208,7 @@ def wave_dis_minus_loss(
     param_lambda: float = 0.5,
     activation: str = 'sigmoid',
     average_images: bool = False,
+    class_reduction: str = 'mean',
 ) -> Tensor:
     """Agreement that stage "max" makes small: :func:`wave_dis_loss` with ``1 - d`` for ``d``.
 
@@ -209,14 +222,15 @@ def wave_dis_minus_loss(
         param_lambda: See there.
         activation: See there.
         average_images: See there.
+        class_reduction: See there.
 
     Returns:
         ``[L]`` float32; the loss is the sum.
 
     Raises:
-        ValueError: If the shapes disagree or ``activation`` is unknown.
+        ValueError: If the shapes disagree, or for an unknown option.
     """
-    return _weighted_sums(f1, f2, weights, param_lambda, activation, average_images, minus=True)
+    return _weighted_sums(f1, f2, weights, param_lambda, activation, average_images, class_reduction, minus=True)
 
 
 def _weighted_sums(
@@ -226,15 +240,24 @@ def _weighted_sums(
     param_lambda: float,
     activation: str,
     average_images: bool,
+    class_reduction: str,
     minus: bool,
 ) -> Tensor:
     """The two losses above."""
     check_levels(f1=f1, f2=f2, weights=weights)
+    factor = param_lambda * _class_factor(class_reduction, f1)
     losses = []
     for z1, z2, w in zip(f1, f2, weights, strict=True):
         d = discrepancy(z1, z2, activation)
         losses.append((((1 - d) if minus else d) * w.detach().float()).mean(dim=2).sum())
-    return torch.stack(losses) * (param_lambda / len(f1[0]) if average_images else param_lambda)
+    return torch.stack(losses) * (factor / len(f1[0]) if average_images else factor)
+
+
+def _class_factor(class_reduction: str, levels: Sequence[Tensor]) -> int:
+    """What makes the mean over the classes the wanted reduction."""
+    if class_reduction not in CLASS_REDUCTIONS:
+        raise ValueError(f'class_reduction must be one of {CLASS_REDUCTIONS}, got {class_reduction!r}')
+    return levels[0].shape[-1] if class_reduction == 'sum' and len(levels) else 1
 
 
 def zero_loss(outputs: Iterable[Tensor]) -> Tensor:

@@ -193,6 +193,10 @@ def test_one_image_without_pseudo_label_gates_the_batch():
         (dict(mil_weight='per_class'), 'label', True),
         (dict(pseudo_thresh=0.97), 'min', False),
         (dict(image_loss_in_max=True), 'max', True),
+        (dict(det_cls_reduction='sum'), 'label', True),
+        (dict(class_reduction='sum'), 'label', True),
+        (dict(class_reduction='sum'), 'min', False),
+        (dict(class_reduction='sum'), 'max', False),
     ],
     ids=str,
 )
@@ -201,6 +205,17 @@ def test_every_option_changes_the_loss(option, stage, labeled):
         total(losses_of(spread(build(retina_head(**options))), stage, labeled)) for options in ({}, option)
     )
     assert torch.isfinite(changed) and not torch.isclose(default, changed, rtol=1e-4)
+
+
+def test_a_pseudo_label_at_the_threshold_can_be_left_out():
+    def loss(**options):
+        head = spread(build(retina_head(**options)))
+        for name in ('f_1_retina', 'f_2_retina'):  # all logits 0: each probability is the threshold
+            torch.nn.init.zeros_(getattr(head, name).weight)
+            torch.nn.init.zeros_(getattr(head, name).bias)
+        return losses_of(head, 'min', False)['loss_imgcls']
+
+    assert loss() > 0 and loss(pseudo_strict=True) == 0
 
 
 def test_one_class():

@@ -8,6 +8,7 @@ from mmdet.utils import InstanceList
 from torch import Tensor, nn
 
 from wsod_mm.functional.active_losses import (
+    CLASS_REDUCTIONS,
     image_loss,
     multi_hot,
     pseudo_image_loss,
@@ -61,6 +62,11 @@ class MIAODHeadMixin:
         mil_weight: See :func:`~wsod_mm.functional.active_mil.mil_scores`; ``'per_class'`` joins all levels.
         one_class: What to do with one class, see there.
         pseudo_thresh: See :func:`~wsod_mm.functional.active_losses.pseudo_labels`.
+        pseudo_strict: See there.
+        det_cls_reduction: ``'mean'`` of the detection losses of the two classifiers (public code), or their ``'sum'``
+            (paper).
+        class_reduction: ``'mean'`` over classes in image loss and discrepancy (public code), or their ``'sum'``
+            (paper).
         average_images: Divide the discrepancy by the number of images, see
             :func:`~wsod_mm.functional.active_losses.wave_dis_loss`.
         image_loss_in_max: Stage "max" has the image loss of labeled batches too (paper).
@@ -84,6 +90,9 @@ class MIAODHeadMixin:
         mil_weight: str = 'max',
         one_class: str = 'sigmoid',
         pseudo_thresh: float = 0.5,
+        pseudo_strict: bool = False,
+        det_cls_reduction: str = 'mean',
+        class_reduction: str = 'mean',
         average_images: bool = False,
         image_loss_in_max: bool = False,
         test_with: str = 'f1',
@@ -91,7 +100,9 @@ class MIAODHeadMixin:
         **kwargs,
     ) -> None:
         options = {'test_with': (test_with, TESTS), 'mil_weight': (mil_weight, MIL_WEIGHTS)}
-        for name, (value, allowed) in (options | {'one_class': (one_class, ONE_CLASS)}).items():
+        options |= {'one_class': (one_class, ONE_CLASS), 'class_reduction': (class_reduction, CLASS_REDUCTIONS)}
+        options |= {'det_cls_reduction': (det_cls_reduction, CLASS_REDUCTIONS)}
+        for name, (value, allowed) in options.items():
             if value not in allowed:
                 raise ValueError(f'{name} must be one of {tuple(allowed)}, got {value!r}')
         scoring = dict(k=10000, distance='l2', reweight=False, aggregate='topk_mean')
@@ -100,7 +111,9 @@ class MIAODHeadMixin:
             raise ValueError(f'uncertainty has the entries {sorted(scoring)}, not {sorted(unknown)}')
         super().__init__(*args, **kwargs)
         self.param_lambda, self.average_images = param_lambda, average_images
-        self.mil_weight, self.one_class, self.pseudo_thresh = mil_weight, one_class, pseudo_thresh
+        self.mil_weight, self.one_class = mil_weight, one_class
+        self.pseudo_thresh, self.pseudo_strict = pseudo_thresh, pseudo_strict
+        self.det_cls_reduction, self.class_reduction = det_cls_reduction, class_reduction
         self.image_loss_in_max, self.test_with = image_loss_in_max, test_with
         self.scoring = scoring | dict(uncertainty or {})
         self.stage = 'label'
@@ -190,7 +203,8 @@ class MIAODHeadMixin:
             )
             if self.stage != 'max' or self.image_loss_in_max:
                 target = multi_hot([instances.labels for instances in batch_gt_instances], self.cls_out_channels)
-                losses['loss_imgcls'] = image_loss(self.mil_scores(outs[0], outs[1], outs[3]), target)
+                scores = self.mil_scores(outs[0], outs[1], outs[3])
+                losses['loss_imgcls'] = image_loss(scores, target, class_reduction=self.class_reduction)
             if self.stage != 'label':
                 losses[self._wave_name()] = self._zeros(*outs)
         return losses
@@ -220,14 +234,16 @@ class MIAODHeadMixin:
             losses = dict(loss_cls=zeros, loss_bbox=[zero.detach() for zero in zeros])
             rows, scores = self._rows(*outs[:2]), self.mil_scores(outs[0], outs[1], outs[3])
             wave = wave_dis_loss if self.stage == 'min' else wave_dis_minus_loss
-            values = wave(*rows, scores, self.param_lambda, self.activation, self.average_images)
+            options = self.param_lambda, self.activation, self.average_images, self.class_reduction
+            values = wave(*rows, scores, *options)
             losses[self._wave_name()] = list(values.unbind())
             if self.stage == 'min':
-                losses['loss_imgcls'] = pseudo_image_loss(scores, *rows, self.pseudo_thresh).loss
+                pseudo = dict(strict=self.pseudo_strict, class_reduction=self.class_reduction)
+                losses['loss_imgcls'] = pseudo_image_loss(scores, *rows, self.pseudo_thresh, **pseudo).loss
         return losses
 
     def loss_by_feat_single(self, cls_score: Tensor, *args, **kwargs) -> tuple[Tensor, Tensor]:
-        """Detection losses of a level (SSD: of an image), the mean of those of the two classifiers.
+        """Detection losses of a level (SSD: of an image), the mean or sum of those of the two classifiers.
 
         Args:
             cls_score: Logits of both as :meth:`_pair` has them, in the layout of the head.
@@ -239,7 +255,8 @@ class MIAODHeadMixin:
         """
         first, second = self._unpair(cls_score)
         loss_cls, loss_bbox = super().loss_by_feat_single(first, *args, **kwargs)
-        return (loss_cls + super().loss_by_feat_single(second, *args, **kwargs)[0]) / 2, loss_bbox
+        loss_cls = loss_cls + super().loss_by_feat_single(second, *args, **kwargs)[0]
+        return loss_cls / 2 if self.det_cls_reduction == 'mean' else loss_cls, loss_bbox
 
     def mil_scores(self, f1: Sequence[Tensor], f2: Sequence[Tensor], f_mil: Sequence[Tensor]) -> list[Tensor]:
         """Scores ``[B, A_l, C]`` of anchors, see :func:`~wsod_mm.functional.active_mil.mil_scores`.
