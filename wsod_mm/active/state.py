@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from wsod_mm.apis.config import UsageError
 from wsod_mm.utils.io import write_json
 
 __all__ = ['PHASES', 'ExperimentState', 'config_hash', 'file_hash']
@@ -69,7 +70,7 @@ class ExperimentState:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is damaged or of another version.
+            UsageError: If it is damaged or of another version.
         """
         path = Path(path)
         try:
@@ -78,22 +79,22 @@ class ExperimentState:
             if version == VERSION:
                 state = cls(**{entry.name: data[entry.name] for entry in fields(cls)})
         except (ValueError, KeyError, AttributeError) as error:
-            raise ValueError(f'{path} is damaged ({error!r}); restore it, or start in another work_dir') from error
+            raise UsageError(f'{path} is damaged ({error!r}); restore it, or start in another work_dir') from error
         if version != VERSION:
-            raise ValueError(f'{path} has version {version}, this wsod_mm reads {VERSION}; use the one that wrote it')
+            raise UsageError(f'{path} has version {version}, this wsod_mm reads {VERSION}; use the one that wrote it')
         if state.phase not in PHASES:
-            raise ValueError(f'{path}: unknown phase {state.phase!r}; it must be one of {PHASES}')
+            raise UsageError(f'{path}: unknown phase {state.phase!r}; it must be one of {PHASES}')
         return state
 
     def check_sets(self, work_dir: str | os.PathLike) -> None:
         """Fail if a file of ids was changed or removed after it was written.
 
         Raises:
-            ValueError: With the names of the files.
+            UsageError: With the names of the files.
         """
         changed = [n for n, digest in self.sets.items() if file_hash(Path(work_dir) / n) != digest]
         if changed:
-            raise ValueError(
+            raise UsageError(
                 f'{work_dir}: {", ".join(changed)} changed since this experiment wrote it; restore the file, or begin '
                 'another experiment from it with active_learning.start_cycle and active_learning.labeled_file'
             )

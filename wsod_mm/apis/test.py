@@ -53,6 +53,9 @@ def prepare_test(
         _show(config, show, show_dir, wait_time)
     if tta:
         use_test_time_augmentation(config)
+    if str(config.get('runner_type')).rsplit('.', 1)[-1] == 'ActiveLearningRunner':
+        # it owns the cycles of an experiment; a model of one of them is tested like any other
+        config.pop('runner_type')
     runner = build_runner(config)
     if out is not None:
         from mmdet.evaluation import DumpDetResults

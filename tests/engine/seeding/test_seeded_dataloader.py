@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from mmdet.datasets.samplers import AspectRatioBatchSampler
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
@@ -47,6 +48,28 @@ def loader(endless=False, workers=0, sampler=DefaultSampler, seed=5, batch_size=
 def batches(made, epoch=0, start=0, count=None):
     made.batch_sampler.epoch, made.batch_sampler.start = epoch, start
     return list(itertools.islice(made, count))
+
+
+class Shapes(Noise):
+    """Every third image is upright."""
+
+    def get_data_info(self, index):
+        return dict(width=1 + index % 3, height=2)
+
+
+def test_pass_that_was_left_early_leaves_nothing():
+    """MMDetection's sampler keeps the images of a group whose batch was the last one asked for."""
+    data = Shapes()
+    expected = None
+    for left_after in (None, 1, 2, 3):
+        groups = AspectRatioBatchSampler(DefaultSampler(data, shuffle=True, seed=3), 2)
+        made = seeded_dataloader(DataLoader(data, batch_sampler=groups, collate_fn=list), 5)
+        if left_after:
+            assert len(batches(made, count=left_after)) == left_after
+        found = batches(made, epoch=1)
+        assert sorted(sample[0] for batch in found for sample in batch) == list(range(10))
+        expected = expected or found
+        assert found == expected
 
 
 @pytest.mark.parametrize('options', [{}, {'persistent_workers': True}])

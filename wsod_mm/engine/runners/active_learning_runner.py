@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, broadcast_object_list, init_dist, is_distributed, is_main_process
+from mmengine.dist import barrier, init_dist, is_distributed, is_main_process
 from mmengine.logging import MMLogger, print_log
 from mmengine.logging.logger import MMFormatter
 from mmengine.model import is_model_wrapper
@@ -26,7 +27,8 @@ from wsod_mm.active.files import (
     write_split,
     write_uncertainty,
 )
-from wsod_mm.active.pool import draw_candidates, initial_split, next_sets
+from wsod_mm.active.first_sets import check_first_sets, first_sets, unlabeled_problems
+from wsod_mm.active.pool import draw_candidates, next_sets
 from wsod_mm.active.results import CycleResult, main_metric, write_summary
 from wsod_mm.active.scoring import discard_partial, missing_ids, score_images
 from wsod_mm.active.state import ExperimentState, config_hash, file_hash
@@ -35,6 +37,7 @@ from wsod_mm.engine.hooks.latest_link_hook import link_latest
 from wsod_mm.engine.hooks.results_hook import read_results
 from wsod_mm.registry import DATASETS, RUNNERS, TASK_UTILS
 from wsod_mm.utils.io import write_json
+from wsod_mm.utils.on_main import on_main
 
 __all__ = ['ActiveLearningRunner']
 
@@ -164,9 +167,9 @@ class ActiveLearningRunner:
             raise UsageError(f'{type(self.strategy).__name__} looks at images: set active_learning.score_dataloader')
         self.state = self._begin()
         phases = dict(annotate=self._annotate, train=self._train, score=self._score, select=self._select)
-        waiting = False
-        while not waiting and not self._is_over():
-            waiting = phases[self.state.phase]()
+        while not self._is_over():
+            if phases[self.state.phase]():  # a person has to do something
+                break
         self._release()
         return self.state
 
@@ -179,8 +182,8 @@ class ActiveLearningRunner:
         """Read the state of an experiment, or make the first split."""
         path = self.work_dir / STATE
         # rank 0 looks, for all: it may have written the file before another one looks
-        if not self._on_main(path.is_file):
-            self._on_main(self._split)
+        if not on_main(path.is_file):
+            on_main(self._split)
             self._say(f'{len(self.pool)} images, {len(self._labeled(self.start_cycle))} of them labeled')
             return ExperimentState.load(path)
         if not self.config.get('resume'):
@@ -196,28 +199,13 @@ class ActiveLearningRunner:
         if state.n_images != len(self.pool):
             raise UsageError(f'{path} has {state.n_images} images, the pool has {len(self.pool)}: restore its lists')
         state.check_sets(self.work_dir)
-        self._check_first_sets(state)
+        if self.labeled_file is not None:
+            first = min(int(Path(name).stem.rpartition('_')[2]) for name in state.sets)
+            files = (self.labeled_file, self.unlabeled_file)
+            check_first_sets(self.work_dir, state.n_images, first, self.start_cycle, *files)
         if state.phase == 'done' and state.cycle + 1 < self.cycles:  # of a run with fewer cycles
             state.phase = self._after_training(state.cycle)
         return state
-
-    def _check_first_sets(self, state: ExperimentState) -> None:
-        """An experiment goes on without the files that it began with; others than those are a mistake."""
-        for which, path in (('L', self.labeled_file), ('U', self.unlabeled_file)):
-            if path is None:
-                continue
-            own = f'X_{which}_{self.start_cycle}.npy'
-            ids = read_ids(path, state.n_images)
-            if which == 'U':
-                ids = np.setdiff1d(ids, read_ids(self.labeled_file, state.n_images))
-            if self.start_cycle != min(map(_cycle_of, state.sets)) or not np.array_equal(
-                ids, read_ids(self.work_dir / own, state.n_images)
-            ):
-                raise UsageError(
-                    f'{self.work_dir} holds an experiment that did not begin with cycle {self.start_cycle} and the '
-                    f'images of {path}: leave start_cycle and the files out to go on with it, or choose another '
-                    '--work-dir'
-                )
 
     def _split(self) -> None:
         """Write the first sets and the state."""
@@ -228,18 +216,9 @@ class ActiveLearningRunner:
                 '--work-dir'
             )
         n, cycle = len(self.pool), self.start_cycle
-        if self.labeled_file is None:
-            if self.initial_size > n:
-                raise UsageError(f'active_learning.initial_size is {self.initial_size}, but the pool has {n} images')
-            _, labeled, unlabeled = initial_split(n, self.initial_size, self.seed, self.unlabeled_size)
-        else:
-            labeled = read_ids(self.labeled_file, n)
-            if not labeled.size:
-                raise UsageError(f'{self.labeled_file} has no image; training needs at least one')
-            if self.unlabeled_file is None:
-                unlabeled = next_sets(n, labeled, [], self.seed, self.unlabeled_size).unlabeled
-            else:
-                unlabeled = np.setdiff1d(read_ids(self.unlabeled_file, n), labeled)
+        labeled, unlabeled = first_sets(
+            n, self.initial_size, self.seed, self.unlabeled_size, self.labeled_file, self.unlabeled_file
+        )
         self.work_dir.mkdir(parents=True, exist_ok=True)
         write_split(self.work_dir, cycle, labeled, unlabeled, self.pool.names, self.pool.parts)
         state = ExperimentState(
@@ -257,12 +236,7 @@ class ActiveLearningRunner:
         """Go on once all selected images are labeled."""
         cycle = self.state.cycle
         before = read_ids(self.work_dir / f'X_L_{cycle - 1}.npy', len(self.pool))
-        problems = []
-        for i in np.setdiff1d(self._labeled(cycle), before):
-            try:
-                self.pool.record(int(i), labeled=True)
-            except (ValueError, OSError) as error:
-                problems.append(f'{self.pool.names[i]}: {error}')
+        problems = unlabeled_problems(self.pool, np.setdiff1d(self._labeled(cycle), before))
         if problems:
             raise UsageError(
                 f'{len(problems)} images of cycle{cycle - 1}/selected_{cycle - 1}.txt are not labeled yet; label them '
@@ -285,7 +259,7 @@ class ActiveLearningRunner:
             n_labeled=len(labeled),
             n_unlabeled=len(unlabeled),
             metrics=history[-1].get('metrics', {}),
-            checkpoint=checkpoint and Path(checkpoint).absolute().relative_to(self.work_dir).as_posix(),
+            checkpoint=checkpoint and Path(os.path.relpath(checkpoint, self.work_dir)).as_posix(),
         )
         cycles = [old for old in self.state.cycles if old['cycle'] != cycle] + [entry]
         if is_main_process():
@@ -308,7 +282,7 @@ class ActiveLearningRunner:
         candidates = self._candidates(cycle)
         if self.strategy.needs_scores:
             ids = np.union1d(candidates, self._labeled(cycle)) if self.strategy.score_labeled else candidates
-            partial = self._folder(cycle) / 'partial_scores'
+            partial = self._partial(cycle)
             key = f'{self.state.config}_{cycle}'
             todo = missing_ids(partial, ids, key)
             loader = None
@@ -319,23 +293,19 @@ class ActiveLearningRunner:
             )
             if is_main_process():
                 write_uncertainty(self._folder(cycle) / f'uncertainty_{cycle}.npy', values)
-            self._move(phase='select')
-            discard_partial(partial)
-        else:
-            self._move(phase='select')
+        self._move(phase='select')
         return False
 
     def _select(self) -> bool:
-        self._on_main(self._write_selection)
+        discard_partial(self._partial(self.state.cycle))
+        on_main(self._write_selection)
         self._release()
         cycle = self.state.cycle + 1
         sets = {**self.state.sets, **self._set_hashes(cycle)}
-        if not self.stop_after_selection:
-            self._move(cycle=cycle, phase='train', sets=sets)
-            return False
-        self._move(cycle=cycle, phase='annotate', sets=sets)
-        self._say(f'label the images of {self._folder(cycle - 1)}/selected_{cycle - 1}.txt, then go on with --resume')
-        return True
+        self._move(cycle=cycle, phase='annotate' if self.stop_after_selection else 'train', sets=sets)
+        if self.stop_after_selection:
+            self._say(f'label the images of {self._folder(cycle - 1)}/selected_{cycle - 1}.txt, then --resume')
+        return self.stop_after_selection
 
     def _write_selection(self) -> None:
         """Choose images and write the sets of the next cycle. The same again after a stop."""
@@ -374,6 +344,9 @@ class ActiveLearningRunner:
 
     def _folder(self, cycle: int) -> Path:
         return self.work_dir / f'cycle{cycle}'
+
+    def _partial(self, cycle: int) -> Path:
+        return self._folder(cycle) / 'partial_scores'
 
     def _set_hashes(self, cycle: int) -> dict[str, str]:
         return {name: file_hash(self.work_dir / name) for name in (f'X_L_{cycle}.npy', f'X_U_{cycle}.npy')}
@@ -422,26 +395,6 @@ class ActiveLearningRunner:
             self.state.save(self.work_dir / STATE)
         barrier()
 
-    def _on_main(self, action: Any) -> Any:
-        """Do something on rank 0 while the others wait; its error is an error of all."""
-        result: list[Any] = [None, None]
-        if is_main_process():
-            try:
-                result[0] = action()
-            except Exception as error:
-                if not is_distributed():
-                    raise
-                result[1] = error
-        broadcast_object_list(result)
-        if result[1] is not None:
-            raise result[1]
-        return result[0]
-
     def _say(self, text: str) -> None:
         if is_main_process():
             print_log(text, logger='current' if MMLogger.check_instance_created('mmengine') else None)
-
-
-def _cycle_of(name: str) -> int:
-    """Cycle of ``X_L_3.npy``."""
-    return int(Path(name).stem.rpartition('_')[2])
