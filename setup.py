@@ -14,7 +14,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-SHIPPED = ('configs', 'tools', 'model-index.yml')
+SHIPPED = ('configs', 'tools', 'demo', 'model-index.yml')
 
 
 class BuildWithConfigs(build_py):

@@ -20,7 +20,7 @@ def wheel(tmp_path_factory) -> Path:
     """The wheel, built from a copy so that the checkout gets no build folder."""
     copy = tmp_path_factory.mktemp('source')
     ignore = shutil.ignore_patterns('__pycache__', '.mim')
-    for name in ('wsod_mm', 'configs', 'tools'):
+    for name in ('wsod_mm', 'configs', 'tools', 'demo'):
         shutil.copytree(ROOT / name, copy / name, ignore=ignore)
     for name in (
         'pyproject.toml',
@@ -51,12 +51,12 @@ def wheel(tmp_path_factory) -> Path:
 
 def test_wheel_ships_every_config_and_tool(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder in (config_dir(), tools_dir()):
+    for folder in (config_dir(), tools_dir(), ROOT / 'demo'):
         for path in folder.rglob('*'):
             if path.is_file() and '__pycache__' not in path.parts:
                 assert f'wsod_mm/.mim/{folder.name}/{path.relative_to(folder)}' in names
     assert 'wsod_mm/py.typed' in names and 'wsod_mm/registry.py' in names
-    assert not [name for name in names if name.startswith(('tests/', 'configs/', 'tools/'))]
+    assert not [name for name in names if name.startswith(('tests/', 'configs/', 'tools/', 'demo/'))]
 
 
 def test_installed_wheel_finds_configs_and_lists_commands(wheel, tmp_path):
