@@ -9,12 +9,14 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
+from tests.configs.active_data import SmallData, finite
 from tests.models.weak_detector import batch, view_batch
-from wsod_mm.registry import METRICS, MODELS, TRANSFORMS
+from wsod_mm.registry import METRICS, MODELS, TASK_UTILS, TRANSFORMS
+from wsod_mm.utils.walk import each_dict
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
 CONFIGS = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts)
-NAME = re.compile(r'[a-z0-9]+_[a-z0-9-]+_\d+xb\d+-[a-z0-9-]+_[a-z0-9]+')
+NAME = re.compile(r'[a-z0-9-]+_[a-z0-9-]+_\d+xb\d+-[a-z0-9-]+_[a-z0-9]+')
 
 
 def synthetic_batch(num_classes: int, views: bool = False) -> dict:
@@ -39,12 +41,16 @@ def test_name_says_algorithm_components_batch_and_dataset(path):
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
-def test_pipelines_and_evaluators_build(path):
+def test_pipelines_and_evaluators_build(path, tmp_path):
     cfg = Config.fromfile(path)
     init_default_scope(cfg.default_scope)
-    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        for transform in loader.dataset.pipeline:
-            TRANSFORMS.build(transform)
+    if 'active_learning' in cfg:
+        SmallData(cfg, tmp_path)  # COCO's metric reads its file at once
+    pipelines = []
+    each_dict(cfg._cfg_dict, lambda entry: pipelines.append(entry['pipeline']) if 'pipeline' in entry else None)
+    assert len(pipelines) >= 3
+    for transform in (transform for pipeline in pipelines for transform in pipeline):
+        TRANSFORMS.build(transform)
     METRICS.build(cfg.val_evaluator)
     METRICS.build(cfg.test_evaluator)
     for transform in cfg.get('tta_pipeline', []):
@@ -52,10 +58,13 @@ def test_pipelines_and_evaluators_build(path):
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
-def test_one_training_step_and_one_prediction(path):
+def test_one_training_step_and_one_prediction(path, tmp_path):
     cfg = Config.fromfile(path)
     init_default_scope(cfg.default_scope)
     torch.manual_seed(0)
+    if 'active_learning' in cfg:
+        check_active_config(cfg, tmp_path)
+        return
     model = MODELS.build(cfg.model)
     model.init_weights()
     num_classes = number_of_classes(cfg.model)
@@ -79,3 +88,43 @@ def test_one_training_step_and_one_prediction(path):
             assert sample.pred_label.score.shape == (num_classes,)
         else:
             assert sample.top1_instances.scores.shape == (num_classes,)
+
+
+def check_active_config(cfg: Config, folder: Path):
+    """A step of every stage on images from files, a score and a prediction."""
+    data = SmallData(cfg, folder)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    model.train()
+    staged = cfg.train_cfg.type == 'MIAODTrainLoop'
+    if staged:
+        model.set_stage('label')
+    labeled = data.batch('labeled')
+    for sample in labeled['data_samples']:
+        assert sample.labeled is True and len(sample.gt_instances) == 2
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    assert finite(model.train_step(labeled, wrapper))
+    assert any(not torch.equal(value, before[name]) for name, value in model.named_parameters())
+    if staged:
+        assert cfg.train_cfg.unlabeled_dataloader == cfg.unlabeled_dataloader
+        unlabeled = data.batch('unlabeled')
+        assert all(sample.labeled is False for sample in unlabeled['data_samples'])
+        for stage, name in (('min', 'loss_wave_dis'), ('max', 'loss_wave_dis_minus')):
+            model.set_stage(stage)
+            losses = model.train_step(unlabeled, wrapper)
+            assert finite(losses) and name in losses
+
+    model.eval()
+    options = cfg.active_learning
+    strategy = TASK_UTILS.build(options.strategy)
+    strategy.check(model)
+    if strategy.needs_scores:
+        inputs = model.data_preprocessor(data.batch('candidates'), False)
+        values = strategy.score(model, inputs['inputs'], inputs['data_samples'])
+        assert values.dtype == torch.float32 and len(values) == 1 and torch.isfinite(values).all()
+    assert options.cycles >= 5 and options.initial_size > 0 and options.budget > 0
+    with torch.no_grad():
+        (result,) = model.test_step(data.test_batch())
+    assert {'bboxes', 'scores', 'labels'} <= set(result.pred_instances.keys())
+    assert cfg.runner_type == 'wsod_mm.ActiveLearningRunner'

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed
+from mmengine.config import ConfigDict
 from mmengine.dist import utils as dist_utils
 from mmengine.fileio import get_file_backend
 from mmengine.logging import HistoryBuffer
@@ -90,6 +91,31 @@ def test_process_group_and_model_wrapper_on_the_cpu(monkeypatch):
         assert model(torch.ones(3, 2)).shape == (3, 1)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_ssd_heads_predict():
+    from mmdet.models.dense_heads import SSDHead
+
+    from tests.models.miaod import SIZE, sample, ssd_head
+    from wsod_mm import models  # noqa: F401  (the mend runs at its import)
+
+    config = ssd_head()
+    del config['type']
+    features = [torch.zeros(1, 8, 4, 6), torch.zeros(1, 8, 2, 3)]
+    head = SSDHead(**ConfigDict(config)).eval()
+    assert head.predict(features, [sample(size=SIZE)])[0].scores.numel() > 0
+    compat.predict_with_ssd()
+    assert not hasattr(SSDHead.__init__.__wrapped__, '__wrapped__')
+
+    class OwnLoss(SSDHead):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.loss_cls = torch.nn.Identity()
+
+    assert isinstance(OwnLoss(**ConfigDict(config)).loss_cls, torch.nn.Identity)
+    del head.loss_cls  # as MMDetection leaves it
+    with pytest.raises(AttributeError, match='loss_cls'):
+        head.predict(features, [sample(size=SIZE)])
 
 
 def test_process_group_is_closed_at_exit():

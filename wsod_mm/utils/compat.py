@@ -1,4 +1,4 @@
-"""What MMEngine 0.10 needs on today's PyTorch, in one place.
+"""What MMEngine 0.10 needs on today's PyTorch, and a mistake of MMDetection 3.3, in one place.
 
 :func:`apply` runs at ``import wsod_mm`` and may run again. A mend goes through MMEngine's own registries where
 there is one, does nothing where it is not needed, and is tested in ``tests/utils/test_compat.py``.
@@ -11,6 +11,9 @@ there is one, does nothing where it is not needed, and is tested in ``tests/util
   which a CPU-only torch does not have, and takes the NCCL back-end of the config in any case. Nor does it close
   the group, which makes a process abort at its exit now and then; ours is closed.
 * :func:`wrap_cpu_models`. MMEngine gives DistributedDataParallel the index of a GPU even for a model on the CPU.
+* :func:`predict_with_ssd`. In testing, MMDetection's dense heads look at ``self.loss_cls``, which its SSD head lacks
+  (its issue 11780), so SSD trains and cannot predict. This one runs when ``wsod_mm.models`` is imported, for
+  MMDetection's models take seconds to import.
 
 Nothing was needed for numpy 2.4 in the code paths that this package uses; the tests run with that version.
 """
@@ -33,6 +36,7 @@ __all__ = [
     'AtomicLocalBackend',
     'apply',
     'has_accelerator',
+    'predict_with_ssd',
     'use_atomic_files',
     'use_gloo_without_gpu',
     'use_plain_loader',
@@ -57,7 +61,7 @@ class AtomicLocalBackend(LocalBackend):
 
 
 def apply() -> None:
-    """Install every mend. Safe to call more than once."""
+    """Install every mend but :func:`predict_with_ssd`. Safe to call more than once."""
     use_plain_loader()
     use_atomic_files()
     use_gloo_without_gpu()
@@ -101,6 +105,13 @@ def wrap_cpu_models() -> None:
     _mend(MMDistributedDataParallel, '__init__', _without_device_ids)
 
 
+def predict_with_ssd() -> None:
+    """Let MMDetection's SSD head, and heads made from it, predict: they get ``loss_cls=None`` if they have none."""
+    from mmdet.models.dense_heads import SSDHead
+
+    _mend(SSDHead, '__init__', _with_loss_cls)
+
+
 def _load_from_local(filename: str, map_location: Any = None) -> Any:
     return load_plain(filename, map_location)
 
@@ -130,6 +141,17 @@ def _gloo_instead(original: Callable) -> Callable:
 def _close_process_group() -> None:
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def _with_loss_cls(original: Callable) -> Callable:
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        # of the object: an attribute of the class would hide a loss that a subclass adds as a module
+        if not hasattr(self, 'loss_cls'):
+            self.loss_cls = None
+
+    return init
 
 
 def _without_device_ids(original: Callable) -> Callable:

@@ -17,7 +17,6 @@ def plain(head, classifier):
     config = ssd_head()
     config.pop('type')
     result = SSDHead(**config | dict(train_cfg=head.train_cfg, test_cfg=head.test_cfg))
-    result.loss_cls = None  # MMDetection 3.3 asks for it in testing, but its SSD head has none
     result.cls_convs.load_state_dict(getattr(head, f'{classifier}_convs').state_dict())
     result.reg_convs.load_state_dict(head.f_r_convs.state_dict())
     return result

@@ -6,10 +6,13 @@ from mmdet.models.dense_heads import SSDHead
 from torch import Tensor
 
 from wsod_mm.registry import MODELS
+from wsod_mm.utils.compat import predict_with_ssd
 
 from .miaod_mixin import MIAODHeadMixin
 
 __all__ = ['MIAODSSDHead']
+
+predict_with_ssd()
 
 
 @MODELS.register_module()
@@ -25,11 +28,6 @@ class MIAODSSDHead(MIAODHeadMixin, SSDHead):
     """
 
     activation = 'softmax'
-
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        # MMDetection 3.3 asks for it in testing, but its SSD head has none, and no detection is ever made
-        self.loss_cls = None
 
     def _init_layers(self) -> None:
         # MMDetection's own layers, three times over: they heed all its options

@@ -1,0 +1,3 @@
+# Baseline: a plain RetinaNet, images whose anchors have the largest entropy
+_base_ = ['random_retinanet-r50-fpn_1xb2-13e_voc0712.py']
+active_learning = dict(strategy=dict(_delete_=True, type='EntropyStrategy'))

@@ -1,0 +1,3 @@
+# MI-AOD's training with images chosen at random: what its selection adds is the difference to miaod_retinanet-...
+_base_ = ['miaod_retinanet-r50-fpn_1xb2-13e_voc0712.py']
+active_learning = dict(strategy=dict(_delete_=True, type='RandomStrategy'))
