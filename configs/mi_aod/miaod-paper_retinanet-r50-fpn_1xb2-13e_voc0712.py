@@ -1,5 +1,6 @@
-# MI-AOD as the paper describes it (read in descriptions of it, not in the paper): "max" before "min", other parts frozen,
-# instances weighted per class over the whole image, selection by the absolute difference. No published number is its own.
+# MI-AOD as the paper describes it (read in descriptions of it, not in the paper): "max" before "min", other parts
+# frozen, instances weighted per class over the whole image, selection by the absolute difference. No published number
+# is its own.
 _base_ = ['miaod_retinanet-r50-fpn_1xb2-13e_voc0712.py']
 model = dict(
     trainable=dict(min=('g', 'f_mil'), max=('f1', 'f2', 'f_r', 'f_mil')),

@@ -1,5 +1,5 @@
-# MI-AOD on COCO as in the recipe of the public code: 5 cycles from 2 % to 10 % of train2017. After a cycle a random fifth
-# of the pool is scored and the images are chosen among it; every stage begins with a warm-up.
+# MI-AOD on COCO as in the recipe of the public code: 5 cycles from 2 % to 10 % of train2017. After a cycle a random
+# fifth of the pool is scored and the images are chosen among it; every stage begins with a warm-up.
 _base_ = [
     '../_base_/models/miaod_retinanet_r50_fpn.py', '../_base_/datasets/coco_active.py',
     '../_base_/schedules/miaod_13e.py', '../_base_/active_runtime.py'

@@ -1,5 +1,5 @@
-# MI-AOD on MiniVOC. load_from: the body of classifier_minicnn_*_minivoc.py, which should have seen other images than the
-# pool's, or their labels are not as unknown as active learning takes them to be
+# MI-AOD on MiniVOC. load_from: the body of classifier_minicnn_*_minivoc.py, which should have seen other images than
+# the pool's, or their labels are not as unknown as active learning takes them to be
 _base_ = [
     '../_base_/models/miaod_retinanet_minicnn.py', '../_base_/datasets/minivoc_active.py',
     '../_base_/schedules/miaod_mini_13e.py', '../_base_/active_runtime.py'

@@ -1,4 +1,5 @@
-# MIST in the grid of the MIL family: the schedule that all its rows share. load_from: the checkpoint of classifier_minicnn_*
+# MIST in the grid of the MIL family, with the schedule that all its rows share.
+# load_from: the checkpoint of classifier_minicnn_*
 _base_ = [
     '../_base_/models/mist_minicnn.py', '../_base_/datasets/minivoc.py', '../_base_/schedules/mini_family_3e.py',
     '../_base_/default_runtime.py'

@@ -1,4 +1,5 @@
-# OICR on photographs, with the schedule that the rows of its grid share. load_from: the checkpoint of classifier_minicnn_*
+# OICR on photographs, with the schedule that the rows of its grid share. load_from: the checkpoint of
+# classifier_minicnn_*
 _base_ = [
     '../_base_/models/oicr_minicnn.py', '../_base_/datasets/animals6.py', '../_base_/schedules/animals_family_3e.py',
     '../_base_/default_runtime.py'

@@ -1,4 +1,5 @@
-# PCL in the grid of the MIL family: the schedule that all its rows share. load_from: the checkpoint of classifier_minicnn_*
+# PCL in the grid of the MIL family, with the schedule that all its rows share.
+# load_from: the checkpoint of classifier_minicnn_*
 _base_ = [
     '../_base_/models/pcl_minicnn.py', '../_base_/datasets/minivoc.py', '../_base_/schedules/mini_family_3e.py',
     '../_base_/default_runtime.py'

@@ -1,4 +1,5 @@
-# Baseline on MiniVOC: a plain RetinaNet, images chosen at random. load_from: see miaod_retinanet-minicnn_1xb4-13e_minivoc.py
+# Baseline on MiniVOC: a plain RetinaNet, images chosen at random. load_from: see
+# miaod_retinanet-minicnn_1xb4-13e_minivoc.py
 _base_ = [
     '../_base_/models/retinanet_minicnn.py', '../_base_/datasets/minivoc_active.py',
     '../_base_/schedules/active_baseline_mini_13e.py', '../_base_/active_runtime.py'

@@ -8,7 +8,8 @@ pool = dict(
     data_prefix=dict(img='train2017/'),
     filter_empty_gt=True,
     min_size=32)
-meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction', 'labeled', 'pool_id')
+meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction', 'labeled',
+             'pool_id')
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -6,7 +6,8 @@ pool = dict(
     data_root=data_root,
     lists=['VOC2007/ImageSets/Main/trainval.txt', 'VOC2012/ImageSets/Main/trainval.txt'],
     min_size=32)
-meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction', 'labeled', 'pool_id')
+meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction', 'labeled',
+             'pool_id')
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -1,4 +1,5 @@
-# A RetinaNet on the small body of our classifier: three levels (strides 8, 16, 32), so that a run takes minutes on a CPU
+# A RetinaNet on the small body of our classifier: three levels (strides 8, 16, 32), so that a run takes minutes on a
+# CPU
 model = dict(
     type='RetinaNet',
     data_preprocessor=dict(
