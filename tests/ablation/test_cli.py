@@ -31,7 +31,7 @@ def test_list_and_tables_without_training(tmp_path, capsys):
     arguments = [str(SHIPPED), '--work-dir', str(tmp_path), '--data-seeds', '0', '1']
     assert cli.main([*arguments, '--list']) == 0
     text = capsys.readouterr().out
-    assert 'data1/seed0' in text and '| oicr: OICR | oicr_minicnn_1xb4-10e_minivoc.py | – | – |' in text
+    assert 'data1/seed0' in text and '| oicr: OICR | oicr_minicnn_1xb4-3e_minivoc.py | – | – |' in text
     assert cli.main([*arguments, '--tables-only']) == 0
     assert 'No run is finished yet' in capsys.readouterr().out
     assert json.loads((tmp_path / 'rows.json').read_text()) == []
@@ -74,7 +74,7 @@ def test_quick_grid_from_nothing_and_again(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.count('done in') == 1
     assert json.loads((work / 'rows.json').read_text()) == [row]
     assert cli.main([*arguments, '--quick', '--list']) == 0
-    assert '| oicr: OICR | oicr_minicnn_1xb4-10e_minivoc.py | done |' in capsys.readouterr().out
+    assert '| oicr: OICR | oicr_minicnn_1xb4-3e_minivoc.py | done |' in capsys.readouterr().out
 
     # without --quick these are rows of other settings
     assert cli.main([*arguments, '--tables-only']) == 0

@@ -1,4 +1,4 @@
-"""Stages of a grid: those of the ladder, byte by byte, and what each depends on."""
+"""Stages of a grid: those of the ladder where the configs are, byte by byte, and what each depends on."""
 
 import pytest
 from mmengine.config import Config
@@ -20,17 +20,12 @@ def keys_of(stages):
 
 
 @pytest.mark.parametrize('quick', [False, True])
-def test_stages_and_keys_are_the_ladders(tmp_path, quick):
+def test_data_and_classifier_are_the_ladders(tmp_path, quick):
     grid = load_grid(SHIPPED)
     mine = keys_of(grid_stages(grid, tmp_path, grid_runs(grid, [0, 2], [0, 1]), quick=quick))
     ladder = keys_of(ladder_stages((quick_options if quick else LadderOptions)(), tmp_path, [0, 2], [0, 1]))
     names = [f'data{d}/{name}' for d in (0, 2) for name in ('minivoc', 'proposals', 'recall', 'baselines')]
-    names += [
-        f'data{d}/seed{s}/{name}'
-        for d in (0, 2)
-        for s in (0, 1)
-        for name in ('classifier', 'wsddn', 'wsddn_test', 'wsddn_corloc', 'oicr', 'oicr_test', 'oicr_corloc')
-    ]
+    names += [f'data{d}/seed{s}/classifier' for d in (0, 2) for s in (0, 1)]
     for name in names:
         assert mine[name] == ladder[name], name
     assert set(mine) - set(ladder) >= {f'data2/seed1/{key}_row' for key in ('wsddn', 'oicr')}

@@ -9,23 +9,24 @@ from wsod_mm.utils.paths import config_dir
 
 __all__ = ['LadderOptions', 'mini_configs', 'quick_options']
 
-RUNGS = ('classifier', 'wsddn', 'oicr')
+#: Config of each rung; other configs of the same methods there have other schedules.
+RUNGS = {
+    'classifier': 'classifier_minicnn_1xb16-14e_minivoc.py',
+    'wsddn': 'wsddn_minicnn_1xb4-7e_minivoc.py',
+    'oicr': 'oicr_minicnn_1xb4-10e_minivoc.py',
+}
 
 
 def mini_configs() -> dict[str, Path]:
     """The configs of the three rungs on MiniVOC.
 
     Raises:
-        FileNotFoundError: If a rung has none, or several.
+        FileNotFoundError: If one is missing.
     """
-    found = {}
-    for rung in RUNGS:
-        paths = sorted((config_dir() / 'mini').glob(f'{rung}_*_minivoc.py'))
-        if len(paths) != 1:
-            raise FileNotFoundError(
-                f'{len(paths)} configs match {config_dir()}/mini/{rung}_*_minivoc.py, one is needed'
-            )
-        found[rung] = paths[0]
+    found = {rung: config_dir() / 'mini' / name for rung, name in RUNGS.items()}
+    missing = [str(path) for path in found.values() if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f'the ladder needs {", ".join(missing)}')
     return found
 
 
