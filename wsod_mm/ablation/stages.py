@@ -82,9 +82,9 @@ def grid_stages(
 ) -> list[Stage]:
     """Stages of a grid.
 
-    Those of images, proposals, chance and classifier, and rows ``wsddn`` and ``oicr`` with the ladder's configs, have the
-    names and keys of :func:`wsod_mm.demo.ladder.ladder_stages`, so what one of the two did in a folder the other does
-    not repeat.
+    Those of images, proposals, chance and classifier, and rows ``wsddn`` and ``oicr`` with the ladder's configs, have
+    the names and keys of :func:`wsod_mm.demo.ladder.ladder_stages`, so what one of the two did in a folder the other
+    does not repeat.
 
     Args:
         grid: The grid.
