@@ -102,7 +102,8 @@ def check_active_config(cfg: Config, folder: Path):
         model.set_stage('label')
     labeled = data.batch('labeled')
     for sample in labeled['data_samples']:
-        assert sample.labeled is True and len(sample.gt_instances) == 2
+        # the random crops of SSD may leave out one of the two boxes, but never both
+        assert sample.labeled is True and 1 <= len(sample.gt_instances) <= 2
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     assert finite(model.train_step(labeled, wrapper))
     assert any(not torch.equal(value, before[name]) for name, value in model.named_parameters())
