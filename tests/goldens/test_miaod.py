@@ -15,7 +15,6 @@ from ._miaod_checks import (
 from ._miaod_head_checks import check_losses, check_ssd, check_train_trace
 from ._miaod_loop_checks import check_runner_trace, check_schedule_trace
 
-MODES = ('label_set', 'min_labeled', 'min_unlabeled', 'max_labeled', 'max_unlabeled')
 CHECKS = {
     'mil_head': check_mil_head,
     'img_loss_gt': check_img_loss_gt,
@@ -27,8 +26,16 @@ CHECKS = {
     'train_trace': check_train_trace,
     'schedule_trace': check_schedule_trace,
     'runner_trace': check_runner_trace,
-    **{f'losses_{mode}': check_losses for mode in MODES},
-    **{f'ssd_{mode}': check_ssd for mode in MODES},
+    'losses_label_set': check_losses,
+    'losses_min_labeled': check_losses,
+    'losses_min_unlabeled': check_losses,
+    'losses_max_labeled': check_losses,
+    'losses_max_unlabeled': check_losses,
+    'ssd_label_set': check_ssd,
+    'ssd_min_labeled': check_ssd,
+    'ssd_min_unlabeled': check_ssd,
+    'ssd_max_labeled': check_ssd,
+    'ssd_max_unlabeled': check_ssd,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from wsod_mm.apis.command_line import add_common_options, run_command
-from wsod_mm.apis.config import UsageError, default_work_dir, load_config
+from wsod_mm.apis.config import UsageError, default_work_dir, is_active_learning, load_config
 from wsod_mm.apis.train import prepare_training
 
 from .results import Experiment, read_experiment
@@ -43,7 +43,7 @@ def apply_options(
     Raises:
         UsageError: If the config is none of active learning, or there is no such strategy.
     """
-    if str(config.get('runner_type')).rsplit('.', 1)[-1] != 'ActiveLearningRunner' or 'active_learning' not in config:
+    if not is_active_learning(config) or 'active_learning' not in config:
         raise UsageError(
             f'{config.filename} is no config of active learning: it needs active_learning=dict(...) and '
             "runner_type='wsod_mm.ActiveLearningRunner', as configs/_base_/active_runtime.py has it"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wsod_mm.active.state import STATE_FILE
 from wsod_mm.utils.io import atomic_write
 
 __all__ = [
@@ -156,7 +157,7 @@ def read_experiment(folder: str | os.PathLike, label: str | None = None, metric:
         ValueError: If a file is damaged, or a cycle lacks its number or that of labeled images.
     """
     folder = Path(folder)
-    state_path, table_path = folder / 'al_state.json', folder / 'summary.csv'
+    state_path, table_path = folder / STATE_FILE, folder / 'summary.csv'
     if not state_path.is_file() and not table_path.is_file():
         raise FileNotFoundError(
             f'{folder} has neither al_state.json nor summary.csv: give the work_dir of an active-learning run'

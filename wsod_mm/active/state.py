@@ -12,9 +12,12 @@ from mmengine.config import Config
 from wsod_mm.apis.config import UsageError
 from wsod_mm.utils.io import write_json
 
-__all__ = ['PHASES', 'ExperimentState', 'config_hash', 'file_hash']
+__all__ = ['PHASES', 'STATE_FILE', 'ExperimentState', 'config_hash', 'file_hash']
 
 VERSION = 1
+
+#: Name of the file in the work directory of an experiment.
+STATE_FILE = 'al_state.json'
 
 #: What is done next in the present cycle. ``annotate``: a person labels the selected images.
 PHASES = ('annotate', 'train', 'score', 'select', 'done')

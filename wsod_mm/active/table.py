@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wsod_mm.active.state import STATE_FILE
 from wsod_mm.demo.cli import guard
 from wsod_mm.demo.pipeline import Pipeline
 from wsod_mm.demo.stage import StageFolder
@@ -89,7 +90,7 @@ def read_runs(options: TableOptions, root: Path) -> dict[Run, Experiment]:
     for run in options.runs():
         name = experiment_name(run)
         is_mine = StageFolder(root, by_name[name]).record().get('key') == keys[name]
-        if is_mine and (root / name / 'run' / 'al_state.json').is_file():
+        if is_mine and (root / name / 'run' / STATE_FILE).is_file():
             found[run] = read_experiment(root / name / 'run', run[0])
     return found
 

@@ -19,7 +19,7 @@ from wsod_mm.utils.paths import config_dir, tools_dir
 from wsod_mm.utils.walk import each_dict
 
 from .schedule import cycle_stages, num_epochs
-from .state import ExperimentState
+from .state import STATE_FILE, ExperimentState
 
 __all__ = [
     'OTHER_IMAGES',
@@ -206,7 +206,7 @@ def _experiment_stage(name: str, config: Config, images: str, classifier: str, t
     return Stage(
         name,
         action,
-        ('run/al_state.json', 'run/summary.csv'),
+        (f'run/{STATE_FILE}', 'run/summary.csv'),
         (images, classifier),
         {'config': config.to_dict()},
         _check_done,
@@ -215,7 +215,7 @@ def _experiment_stage(name: str, config: Config, images: str, classifier: str, t
 
 
 def _check_done(folder: Path) -> None:
-    path = folder / 'run' / 'al_state.json'
+    path = folder / 'run' / STATE_FILE
     state = ExperimentState.load(path)
     if state.phase != 'done':
         raise ValueError(f'the experiment in {path} is not finished: cycle {state.cycle}, {state.phase}')

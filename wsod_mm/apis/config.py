@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-__all__ = ['ConfigNotFoundError', 'UsageError', 'default_work_dir', 'find_configs', 'load_config']
+__all__ = ['ConfigNotFoundError', 'UsageError', 'default_work_dir', 'find_configs', 'is_active_learning', 'load_config']
 
 
 class UsageError(ValueError):
@@ -57,6 +57,11 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     if options:
         config.merge_from_dict(options)
     return config
+
+
+def is_active_learning(config: Config) -> bool:
+    """Whether a config is of an experiment of active learning, whose runner owns the cycles."""
+    return str(config.get('runner_type')).rsplit('.', 1)[-1] == 'ActiveLearningRunner'
 
 
 def default_work_dir(config: Config, given: str | None, config_path: str | Path) -> str:

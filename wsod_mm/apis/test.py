@@ -8,7 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 from wsod_mm.apis.command_line import add_common_options, build_runner, run_command
-from wsod_mm.apis.config import UsageError, default_work_dir, load_config
+from wsod_mm.apis.config import UsageError, default_work_dir, is_active_learning, load_config
 
 __all__ = ['main', 'prepare_test', 'use_test_time_augmentation']
 
@@ -53,7 +53,7 @@ def prepare_test(
         _show(config, show, show_dir, wait_time)
     if tta:
         use_test_time_augmentation(config)
-    if str(config.get('runner_type')).rsplit('.', 1)[-1] == 'ActiveLearningRunner':
+    if is_active_learning(config):
         # it owns the cycles of an experiment; a model of one of them is tested like any other
         config.pop('runner_type')
     runner = build_runner(config)

@@ -6,8 +6,9 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from wsod_mm.active.state import STATE_FILE
 from wsod_mm.apis.command_line import add_common_options, build_runner, run_command
-from wsod_mm.apis.config import UsageError, default_work_dir, load_config
+from wsod_mm.apis.config import UsageError, default_work_dir, is_active_learning, load_config
 from wsod_mm.utils.checkpoint_io import latest_checkpoint
 
 __all__ = ['main', 'prepare_training', 'set_resume']
@@ -70,14 +71,14 @@ def set_resume(config: Config, resume: str | None) -> None:
     """
     if resume is None:
         return
-    if str(config.get('runner_type')).rsplit('.', 1)[-1] == 'ActiveLearningRunner':
+    if is_active_learning(config):
         # it knows where it was, and in which of its folders
         if resume != 'auto':
             raise UsageError(
                 '--resume of an active-learning experiment takes no checkpoint: it goes on where al_state.json in its '
                 'work_dir says'
             )
-        config.resume = (Path(config.work_dir) / 'al_state.json').is_file()
+        config.resume = (Path(config.work_dir) / STATE_FILE).is_file()
         if not config.resume:
             print(f'no experiment in {config.work_dir} yet: starting from the beginning')
         return

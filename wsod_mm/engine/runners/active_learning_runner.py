@@ -31,7 +31,7 @@ from wsod_mm.active.first_sets import check_first_sets, first_sets, unlabeled_pr
 from wsod_mm.active.pool import draw_candidates, next_sets
 from wsod_mm.active.results import CycleResult, main_metric, write_summary
 from wsod_mm.active.scoring import discard_partial, missing_ids, score_images
-from wsod_mm.active.state import ExperimentState, config_hash, file_hash
+from wsod_mm.active.state import STATE_FILE, ExperimentState, config_hash, file_hash
 from wsod_mm.apis.config import UsageError
 from wsod_mm.engine.hooks.latest_link_hook import link_latest
 from wsod_mm.engine.hooks.results_hook import read_results
@@ -40,8 +40,6 @@ from wsod_mm.utils.io import write_json
 from wsod_mm.utils.on_main import on_main
 
 __all__ = ['ActiveLearningRunner']
-
-STATE = 'al_state.json'
 
 
 @RUNNERS.register_module()
@@ -180,7 +178,7 @@ class ActiveLearningRunner:
 
     def _begin(self) -> ExperimentState:
         """Read the state of an experiment, or make the first split."""
-        path = self.work_dir / STATE
+        path = self.work_dir / STATE_FILE
         # rank 0 looks, for all: it may have written the file before another one looks
         if not on_main(path.is_file):
             on_main(self._split)
@@ -212,7 +210,7 @@ class ActiveLearningRunner:
         left = sorted(self.work_dir.glob('cycle*/epoch_*.pth'))
         if left:
             raise UsageError(
-                f'{left[0]} belongs to an experiment whose {STATE} is gone: restore that file, or choose another '
+                f'{left[0]} belongs to an experiment whose {STATE_FILE} is gone: restore that file, or choose another '
                 '--work-dir'
             )
         n, cycle = len(self.pool), self.start_cycle
@@ -230,7 +228,7 @@ class ActiveLearningRunner:
             sets=self._set_hashes(cycle),
             metric=self.metric,
         )
-        state.save(self.work_dir / STATE)
+        state.save(self.work_dir / STATE_FILE)
 
     def _annotate(self) -> bool:
         """Go on once all selected images are labeled."""
@@ -392,7 +390,7 @@ class ActiveLearningRunner:
         for name, value in changes.items():
             setattr(self.state, name, value)
         if is_main_process():
-            self.state.save(self.work_dir / STATE)
+            self.state.save(self.work_dir / STATE_FILE)
         barrier()
 
     def _say(self, text: str) -> None:
