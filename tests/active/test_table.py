@@ -23,7 +23,7 @@ from wsod_mm.active.table_stages import (
     table_stages,
 )
 from wsod_mm.demo import model_stages
-from wsod_mm.demo.run import StageRun
+from wsod_mm.pipeline.run import StageRun
 from wsod_mm.utils.io import write_json
 from wsod_mm.utils.walk import each_dict
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsod_mm.demo.cli import guard
-from wsod_mm.demo.pipeline import Pipeline
-from wsod_mm.demo.stage import Stage, StageFolder
 from wsod_mm.evaluation.tables import markdown_table
+from wsod_mm.pipeline.pipeline import Pipeline
+from wsod_mm.pipeline.stage import Stage, StageFolder
 from wsod_mm.utils.io import atomic_write
 
 from .collect import collect_rows

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsod_mm.demo.pipeline import Pipeline
-from wsod_mm.demo.stage import StageFolder
+from wsod_mm.pipeline.pipeline import Pipeline
+from wsod_mm.pipeline.stage import StageFolder
 
 from .grid import Grid
 from .stages import Run, grid_stages, row_stage_name

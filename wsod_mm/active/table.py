@@ -9,9 +9,9 @@ import numpy as np
 
 from wsod_mm.active.state import STATE_FILE
 from wsod_mm.demo.cli import guard
-from wsod_mm.demo.pipeline import Pipeline
-from wsod_mm.demo.stage import StageFolder
 from wsod_mm.evaluation.tables import format_spread, markdown_table
+from wsod_mm.pipeline.pipeline import Pipeline
+from wsod_mm.pipeline.stage import StageFolder
 from wsod_mm.registry import DATASETS
 from wsod_mm.utils.io import atomic_write
 

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from wsod_mm.pipeline.pipeline import Pipeline
+from wsod_mm.pipeline.run import StageError
+
 from .ladder import run_ladder
 from .ladder_stages import data_stages, run_stages
 from .options import RUNGS, LadderOptions, mini_configs, quick_options
-from .pipeline import Pipeline
-from .run import StageError
 
 __all__ = ['demo_main', 'guard', 'ladder_main']
 

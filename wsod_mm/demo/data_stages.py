@@ -12,14 +12,13 @@ from wsod_mm.evaluation import (
     centre_box_baseline,
     random_proposal_baseline,
 )
+from wsod_mm.pipeline.run import StageRun
+from wsod_mm.pipeline.stage import Stage
 from wsod_mm.proposals.image_source import ImageSource
 from wsod_mm.proposals.recall import proposal_recall
 from wsod_mm.proposals.store import ProposalStore
 from wsod_mm.utils.io import write_json
 from wsod_mm.utils.paths import tools_dir
-
-from .run import StageRun
-from .stage import Stage
 
 __all__ = ['YEAR', 'baselines_stage', 'minivoc_stage', 'proposals_stage', 'recall_stage']
 

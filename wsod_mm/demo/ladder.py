@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from wsod_mm.evaluation.tables import format_spread, markdown_table
+from wsod_mm.pipeline.pipeline import Pipeline
+from wsod_mm.pipeline.stage import Stage
 
 from .ladder_stages import data_stages, run_stages
 from .options import LadderOptions
-from .pipeline import Pipeline
-from .stage import Stage
 
 __all__ = ['ladder_stages', 'ladder_table', 'run_ladder']
 

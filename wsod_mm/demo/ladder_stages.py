@@ -5,14 +5,14 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from wsod_mm.pipeline.run import StageRun
+from wsod_mm.pipeline.stage import Stage
 from wsod_mm.visualization.report import write_report
 
 from .data_stages import YEAR, baselines_stage, minivoc_stage, proposals_stage, recall_stage
 from .derive import class_names, common_classes, derive_config, widest_limits
 from .model_stages import detector_stages, test_stage, train_stage
 from .options import LadderOptions
-from .run import StageRun
-from .stage import Stage
 from .summary import summarise
 
 __all__ = ['data_needs', 'data_paths', 'data_stages', 'run_stages']

@@ -7,11 +7,11 @@ from pathlib import Path
 from mmengine.config import Config
 
 from wsod_mm.engine.hooks.results_hook import read_results
+from wsod_mm.pipeline.run import StageRun
+from wsod_mm.pipeline.stage import Stage
 from wsod_mm.utils.paths import tools_dir
 
 from .derive import dump_config, for_split, with_dump
-from .run import StageRun
-from .stage import Stage
 
 __all__ = ['detector_stages', 'final_checkpoint', 'test_stage', 'train_stage']
 

@@ -13,13 +13,13 @@ import wsod_mm
 from wsod_mm.engine.hooks.results_hook import read_results
 from wsod_mm.evaluation import AnnotatedImages, centre_box_baseline
 from wsod_mm.functional.detection_metrics import image_level_average_precision
+from wsod_mm.pipeline.pipeline import available_cores
 from wsod_mm.proposals.image_source import ImageSource
 from wsod_mm.utils.io import write_json
 
 from .curves import read_scalars, smooth
 from .data_stages import YEAR, join_splits
 from .options import LadderOptions
-from .pipeline import available_cores
 from .results import detector_results, train_seconds
 
 __all__ = ['summarise']

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.interrupts import accept_interrupts
-from wsod_mm.demo import Pipeline, Stage, StageError
-from wsod_mm.demo.log_lines import parse_progress
-from wsod_mm.demo.schedule import can_start, time_left
-from wsod_mm.demo.status_line import StatusLine, clock_text
+from wsod_mm.pipeline import Pipeline, Stage, StageError
+from wsod_mm.pipeline.log_lines import parse_progress
+from wsod_mm.pipeline.schedule import can_start, time_left
+from wsod_mm.pipeline.status_line import StatusLine, clock_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -151,7 +151,7 @@ def test_a_failing_tool_is_named_with_its_last_words_and_stops_the_others(tmp_pa
 _SCRIPT = '''
 import sys, textwrap
 sys.path.insert(0, {root!r})
-from wsod_mm.demo import Pipeline, Stage
+from wsod_mm.pipeline import Pipeline, Stage
 work = {work!r}
 code = """
 import os, sys, time

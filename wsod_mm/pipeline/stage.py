@@ -19,7 +19,7 @@ class Stage:
 
     Attributes:
         name: Also its folder below the pipeline's; may hold slashes.
-        action: Called with a :class:`~wsod_mm.demo.run.StageRun`; does the work inside ``run.folder``.
+        action: Called with a :class:`~wsod_mm.pipeline.run.StageRun`; does the work inside ``run.folder``.
         outputs: Files or folders that must exist and not be empty afterwards, relative to its
             folder.
         needs: Names of the stages that must be done before.
