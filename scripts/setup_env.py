@@ -35,6 +35,7 @@ from running import StepFailed, clock, exclusive, run_logged, say
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / 'requirements'
 OPENCV = 'opencv-contrib-python-headless'
+CRF = 'pydensecrf2'
 # Environment variables that change which ops are compiled, or how.
 BUILD_SWITCHES = ('FORCE_CUDA', 'TORCH_CUDA_ARCH_LIST', 'MMCV_CUDA_ARGS')
 
@@ -104,6 +105,7 @@ class Environment:
                 self.install_runtime,
                 [(PINS / f'{name}.txt').read_text() for name in ('build', 'runtime', 'dev')],
             ),
+            ('crf', f'{CRF} (dense CRF of the segmenters)', self.install_crf, [CRF]),
             (
                 'stack',
                 ' and '.join(p for p in self.stack if p != self.pin('mmcv')),
@@ -167,6 +169,10 @@ class Environment:
     def install_runtime(self) -> None:
         files = [part for name in ('build', 'runtime', 'dev') for part in ('-r', PINS / f'{name}.txt')]
         self.pip('runtime', *files)
+
+    def install_crf(self) -> None:
+        # does not declare what it needs, and is compiled; pip keeps the wheel for the next environment
+        self.pip('crf', '--no-deps', CRF)
 
     def install_mmcv(self) -> None:
         wheel = obtain_wheel(self.pin('mmcv'), self.python, probe_facts(self.python, self.env), self.env)

@@ -1,9 +1,13 @@
-"""Convert a local file of ImageNet weights for our detectors.
+"""Convert a local file of ImageNet weights, or of published ones, for our models.
 
 Examples:
     python tools/convert_weights.py vgg16-caffe vgg16-00b39a1b.pth vgg16_caffe.pth
     python tools/convert_weights.py vgg16-torchvision vgg16-397923af.pth vgg16_bgr.pth --rgb-to-bgr
     python tools/convert_weights.py resnet-torchvision resnet50.pth r50.pth --layer4 backbone
+    python tools/convert_weights.py vgg16-20m vgg16_20M.caffemodel vgg16_20m.pth
+    python tools/convert_weights.py resnet38-mxnet ilsvrc-cls_rna-a1_cls1000_ep-0001.params resnet38.pth
+    python tools/convert_weights.py psa-resnet38 res38_cls.pth psa_res38_cls.pth
+    python tools/convert_weights.py irn-resnet50 res50_irn.pth irn_r50.pth
 """
 
 import argparse
@@ -26,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             action='store_true',
             help='reverse the input channels of the first convolution',
         )
-        if kind.startswith('resnet'):
+        if kind.startswith('resnet-'):
             command.add_argument(
                 '--layer4',
                 choices=('shared_head', 'backbone'),

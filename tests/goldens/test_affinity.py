@@ -2,54 +2,38 @@
 
 import pytest
 
-from ._affinity_pair_checks import (
-    check_irn_affinity_labels,
-    check_irn_edge_affinity,
-    check_irn_losses,
-    check_irn_path_index,
-    check_psa_affinity_labels,
-    check_psa_affinity_loss,
-    check_psa_pair_indices,
-)
+from . import _affinity_data_checks as data
+from . import _affinity_network_checks as network
+from . import _affinity_pair_checks as pairs
+from . import _affinity_walk_checks as walk
 from ._common import cases, check_families, family
 
 CHECKS = {
-    'psa_pair_indices': check_psa_pair_indices,
-    'psa_affinity_labels': check_psa_affinity_labels,
-    'psa_affinity_loss': check_psa_affinity_loss,
-    'irn_path_index': check_irn_path_index,
-    'irn_edge_affinity': check_irn_edge_affinity,
-    'irn_affinity_labels': check_irn_affinity_labels,
-    'irn_losses': check_irn_losses,
-}
-
-NOT_YET_BUILT = {
-    'arch_resnet38_aff',
-    'arch_resnet38_cls',
-    'arch_resnet50_cam',
-    'arch_resnet50_irn',
-    'arch_vgg16_aff',
-    'arch_vgg16_cls',
-    'dense_crf',
-    'instance_ap_voc',
-    'irn_instance',
-    'irn_ir_label',
-    'irn_multiscale_cam',
-    'irn_random_walk',
-    'irn_sem_seg',
-    'miou_confusion',
-    'psa_affinity_from_features',
-    'psa_cam_from_features',
-    'psa_laha_to_pairs',
-    'psa_multiscale_cam_and_crf',
-    'psa_poly_sgd',
-    'psa_random_walk',
-    'psa_transforms',
+    **network.CHECKS,
+    'psa_pair_indices': pairs.check_psa_pair_indices,
+    'psa_affinity_labels': pairs.check_psa_affinity_labels,
+    'psa_affinity_loss': pairs.check_psa_affinity_loss,
+    'irn_path_index': pairs.check_irn_path_index,
+    'irn_edge_affinity': pairs.check_irn_edge_affinity,
+    'irn_affinity_labels': pairs.check_irn_affinity_labels,
+    'irn_losses': pairs.check_irn_losses,
+    'psa_random_walk': walk.check_psa_random_walk,
+    'irn_random_walk': walk.check_irn_random_walk,
+    'irn_sem_seg': walk.check_irn_sem_seg,
+    'irn_instance': walk.check_irn_instance,
+    'dense_crf': walk.check_dense_crf,
+    'psa_transforms': data.check_psa_transforms,
+    'psa_laha_to_pairs': data.check_psa_laha_to_pairs,
+    'psa_multiscale_cam_and_crf': data.check_psa_multiscale_cam_and_crf,
+    'irn_multiscale_cam': data.check_irn_multiscale_cam,
+    'irn_ir_label': data.check_irn_ir_label,
+    'miou_confusion': data.check_miou_confusion,
+    'instance_ap_voc': data.check_instance_ap_voc,
 }
 
 
 def test_every_family_has_a_check():
-    check_families('affinity', CHECKS, NOT_YET_BUILT)
+    check_families('affinity', CHECKS, set())
 
 
 @pytest.mark.parametrize('path', cases('affinity', CHECKS))

@@ -55,7 +55,7 @@ def test_interrupted_set_up_goes_on_and_a_complete_one_does_nothing(tmp_path):
     first = Recorded(venv, fail_at='mmcv')
     with pytest.raises(StepFailed, match='mmcv fails'):
         first.build()
-    assert first.ran == ['venv', 'torch', 'runtime', 'stack']
+    assert first.ran == ['venv', 'torch', 'runtime', 'crf', 'stack']
 
     second = Recorded(venv)
     second.build()
@@ -70,7 +70,7 @@ def test_another_torch_redoes_what_depends_on_it(tmp_path):
     Recorded(tmp_path / 'venv').build()
     other = Recorded(tmp_path / 'venv', torch='torch==2.12.0')
     other.build()
-    assert other.ran == ['torch', 'runtime', 'stack', 'mmcv', 'opencv', 'package', 'check']
+    assert other.ran == ['torch', 'runtime', 'crf', 'stack', 'mmcv', 'opencv', 'package', 'check']
 
 
 def test_switch_for_cuda_ops_redoes_mmcv(tmp_path, monkeypatch):

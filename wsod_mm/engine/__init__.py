@@ -6,6 +6,7 @@ from wsod_mm.engine.hooks import (
     ExactResumeHook,
     LatestLinkHook,
     LegacyLogHook,
+    MeanShiftHook,
     PendingValidationHook,
     PlainCheckpointHook,
     ReduceLossHook,
@@ -14,6 +15,7 @@ from wsod_mm.engine.hooks import (
 from wsod_mm.engine.loops import MIAODTrainLoop
 from wsod_mm.engine.optim import AmpOptimWrapper, CaffeOptimWrapperConstructor, OptimWrapper
 from wsod_mm.engine.runners import ActiveLearningRunner
+from wsod_mm.engine.schedulers import HeldPolyLR
 
 __all__ = [
     'ActiveLearningRunner',
@@ -22,9 +24,11 @@ __all__ = [
     'CaffeOptimWrapperConstructor',
     'CheckpointGuardHook',
     'ExactResumeHook',
+    'HeldPolyLR',
     'LatestLinkHook',
     'LegacyLogHook',
     'MIAODTrainLoop',
+    'MeanShiftHook',
     'OptimWrapper',
     'PendingValidationHook',
     'PlainCheckpointHook',

@@ -42,7 +42,7 @@ def pair_offsets(radius: int) -> Tensor:
     Raises:
         ValueError: If ``radius`` is not a whole number of at least 2.
     """
-    return torch.tensor(_offsets(radius))
+    return torch.tensor(_offsets(radius), device='cpu')
 
 
 def path_offsets(radius: int) -> Tensor:
@@ -59,7 +59,7 @@ def path_offsets(radius: int) -> Tensor:
     Raises:
         ValueError: If ``radius`` is not a whole number of at least 2.
     """
-    return torch.tensor([path[0] for path in path_cells(radius)])
+    return torch.tensor([path[0] for path in path_cells(radius)], device='cpu')
 
 
 def pair_paths(radius: int) -> list[Tensor]:

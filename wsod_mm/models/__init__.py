@@ -12,6 +12,7 @@ from . import (
     miners,
     roi_extractors,
     roi_heads,
+    segmentors,
     shared_heads,
     test_time_augs,
 )
@@ -28,6 +29,7 @@ __all__ = [
     'miners',
     'roi_extractors',
     'roi_heads',
+    'segmentors',
     'shared_heads',
     'test_time_augs',
 ]

@@ -5,6 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wsod_mm.functional.class_maps import ACTIVATIONS, class_activation_maps
 from wsod_mm.registry import MODELS
 
 __all__ = ['GAPClsHead']
@@ -20,17 +21,20 @@ class GAPClsHead(BaseModule):
         feature: ``'conv_gap'``: a 1x1 convolution to class maps, then their mean (the weight is
             that of a convolution, as class activation maps want it). ``'gap_fc'``: the mean, then
             dropout and a linear layer (the weight is that of torchvision's ``fc``). Equal but for
-            dropout.
+            dropout, and equal with it too in all but the random numbers: both drop whole channels.
         loss: ``'bce'``: any number of classes per image; binary cross entropy with logits, mean
             over the classes that count. ``'ce'``: one class per image; cross entropy over the
             classes that count, mean over images. (Several labels share the target evenly, none
             gives no loss.)
         dropout: Dropout of channels before the linear map.
         loss_weight: Factor on the loss.
+        bias: Whether the linear map has a bias. Class activation maps leave it out, so that the papers that use them
+            train without one.
+        cam_activation: Activation of :meth:`activation_maps`: ``'relu'``, or ``'sqrt_relu'`` for AffinityNet's VGG16.
         init_cfg: MMEngine initialisation; the default is normal, standard deviation 0.01.
 
     Raises:
-        ValueError: ``feature`` or ``loss`` is unknown.
+        ValueError: ``feature``, ``loss`` or ``cam_activation`` is unknown.
     """
 
     def __init__(
@@ -42,6 +46,8 @@ class GAPClsHead(BaseModule):
         dropout: float = 0.0,
         loss_weight: float = 1.0,
         init_cfg: dict | list[dict] | None = None,
+        bias: bool = True,
+        cam_activation: str = 'relu',
     ) -> None:
         if init_cfg is None:
             init_cfg = dict(type='Normal', layer=['Conv2d', 'Linear'], std=0.01)
@@ -50,16 +56,19 @@ class GAPClsHead(BaseModule):
             raise ValueError(f"feature must be 'conv_gap' or 'gap_fc', got {feature!r}")
         if loss not in ('bce', 'ce'):
             raise ValueError(f"loss must be 'bce' or 'ce', got {loss!r}")
+        if cam_activation not in ACTIVATIONS:
+            raise ValueError(f'cam_activation must be one of {", ".join(ACTIVATIONS)}, got {cam_activation!r}')
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.feature = feature
         self.loss_type = loss
         self.dropout = dropout
         self.loss_weight = loss_weight
+        self.cam_activation = cam_activation
         if feature == 'conv_gap':
-            self.fc = nn.Conv2d(in_channels, num_classes, 1)
+            self.fc = nn.Conv2d(in_channels, num_classes, 1, bias=bias)
         else:
-            self.fc = nn.Linear(in_channels, num_classes)
+            self.fc = nn.Linear(in_channels, num_classes, bias=bias)
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """Class logits of every image.
@@ -88,6 +97,13 @@ class GAPClsHead(BaseModule):
         """Score of every class at every cell: ``[N, in_channels, h, w]`` to ``[N, C, h, w]``."""
         weight = self.fc.weight.view(self.num_classes, self.in_channels, 1, 1)
         return F.conv2d(x, weight, self.fc.bias)
+
+    def activation_maps(self, x: Tensor) -> Tensor:
+        """Class activation maps: ``[N, in_channels, h, w]`` to ``[N, C, h, w]``, at least 0, without the bias.
+
+        Not divided by their maxima.
+        """
+        return class_activation_maps(x, self.fc.weight, self.cam_activation)
 
     def loss(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
         """Classification loss, in float32 also under autocast.

@@ -118,6 +118,17 @@ class ImageClassifier(BaseModel):
         """Feature maps of the backbone."""
         return self.backbone(inputs)
 
+    def class_activation_maps(self, inputs: Tensor) -> Tensor:
+        """Raw class activation maps of a batch, as the head activates them.
+
+        Args:
+            inputs: ``[N, 3, H, W]``, preprocessed.
+
+        Returns:
+            ``[N, C, h, w]`` float, at least 0, on the grid of the backbone's last map.
+        """
+        return self.head.activation_maps(self.extract_feat(inputs)[-1])
+
     def _forward(self, inputs: Tensor, data_samples: OptSampleList = None) -> Tensor:
         """Logits ``[N, C]``."""
         feature = self.extract_feat(inputs)[-1]

@@ -1,7 +1,12 @@
-"""Conversion of ImageNet weights from local files."""
+"""Conversion of ImageNet weights, and of published ones, from local files."""
 
+from .caffemodel import read_caffemodel
 from .convert import CONVERSIONS, convert_weights
+from .irn import convert_irn, irn_shapes
 from .mapping import ConvertedWeights, WeightConversionError
+from .mxnet_params import read_mxnet_params
+from .psa import convert_psa, psa_shapes
+from .read import read_weights
 from .resnet import convert_resnet, resnet_shapes
 from .vgg16 import convert_vgg16, vgg16_shapes
 
@@ -9,9 +14,16 @@ __all__ = [
     'CONVERSIONS',
     'ConvertedWeights',
     'WeightConversionError',
+    'convert_irn',
+    'convert_psa',
     'convert_resnet',
     'convert_vgg16',
     'convert_weights',
+    'irn_shapes',
+    'psa_shapes',
+    'read_caffemodel',
+    'read_mxnet_params',
+    'read_weights',
     'resnet_shapes',
     'vgg16_shapes',
 ]

@@ -6,10 +6,12 @@ from functools import partial
 
 import torch
 
-from wsod_mm.utils.checkpoint_io import load_plain
 from wsod_mm.utils.io import atomic_write
 
+from .irn import convert_irn
 from .mapping import ConvertedWeights, WeightConversionError
+from .psa import convert_psa
+from .read import read_weights
 from .resnet import convert_resnet
 from .vgg16 import convert_vgg16
 
@@ -20,6 +22,11 @@ CONVERSIONS: dict[str, Callable[..., ConvertedWeights]] = {
     'vgg16-torchvision': partial(convert_vgg16, source='torchvision'),
     'resnet-caffe': partial(convert_resnet, source='caffe'),
     'resnet-torchvision': partial(convert_resnet, source='torchvision'),
+    'psa-vgg16': partial(convert_psa, trunk='vgg16'),
+    'psa-resnet38': partial(convert_psa, trunk='resnet38'),
+    'vgg16-20m': partial(convert_psa, trunk='vgg16', format='caffe'),
+    'resnet38-mxnet': partial(convert_psa, trunk='resnet38', format='mxnet'),
+    'irn-resnet50': convert_irn,
 }
 
 
@@ -30,12 +37,12 @@ def convert_weights(kind: str, source: str | os.PathLike, target: str | os.PathL
     written atomically.
 
     Args:
-        kind: ``'vgg16-caffe'``, ``'vgg16-torchvision'``, ``'resnet-caffe'`` or
-            ``'resnet-torchvision'``.
-        source: File to read.
+        kind: One of ``CONVERSIONS``.
+        source: File to read: a checkpoint of PyTorch, arrays by name in a ``.npz``, MXNet's ``.params``, or Caffe's
+            ``.caffemodel``.
         target: File to write.
-        **options: For :func:`~wsod_mm.utils.weights.convert_vgg16` or
-            :func:`~wsod_mm.utils.weights.convert_resnet`.
+        **options: For :func:`~wsod_mm.utils.weights.convert_vgg16`, :func:`~wsod_mm.utils.weights.convert_resnet`,
+            :func:`~wsod_mm.utils.weights.convert_psa` or :func:`~wsod_mm.utils.weights.convert_irn`.
 
     Returns:
         The converted weights, with what was dropped and what to know.
@@ -50,7 +57,7 @@ def convert_weights(kind: str, source: str | os.PathLike, target: str | os.PathL
     if kind not in CONVERSIONS:
         raise ValueError(f'unknown conversion {kind!r}; choose one of {", ".join(CONVERSIONS)}')
     try:
-        result = CONVERSIONS[kind](load_plain(source, 'cpu'), **options)
+        result = CONVERSIONS[kind](read_weights(source), **options)
     except WeightConversionError as error:
         raise WeightConversionError(f'{source} cannot be converted by {kind}: {error}') from error
     # a clone per tensor: a view would drag its whole storage into the file

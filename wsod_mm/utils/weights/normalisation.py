@@ -8,6 +8,7 @@ __all__ = ['input_meta', 'to_bgr']
 
 _INPUTS = {
     'caffe': dict(channel_order='bgr', mean=[102.9801, 115.9465, 122.7717], std=[1.0, 1.0, 1.0]),
+    'caffe-largefov': dict(channel_order='bgr', mean=[104.008, 116.669, 122.675], std=[1.0, 1.0, 1.0]),
     'torchvision': dict(channel_order='rgb', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
 }
 
@@ -16,8 +17,8 @@ def input_meta(network: str, source: str) -> dict:
     """Source and input convention of a public set of weights.
 
     Args:
-        network: ``'vgg16'`` or ``'resnet'``.
-        source: ``'caffe'`` or ``'torchvision'``.
+        network: ``'vgg16'``, ``'resnet'`` or ``'resnet38'``.
+        source: ``'caffe'``, ``'caffe-largefov'`` (DeepLab's means) or ``'torchvision'``.
 
     Returns:
         ``source``, ``channel_order``, ``mean`` and ``std`` (in that order of channels, 0-255
