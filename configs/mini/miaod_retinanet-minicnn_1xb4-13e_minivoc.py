@@ -8,7 +8,7 @@ active_learning = dict(
     strategy=dict(type='MIAODStrategy'),
     cycles=5,
     initial_size=20,
-    budget=10,
+    budget=8,
     score_dataloader={{_base_.score_dataloader}})
 train_cfg = dict(unlabeled_dataloader={{_base_.unlabeled_dataloader}})
 load_from = 'work_dirs/classifier_minicnn_1xb16-14e_minivoc/epoch_14.pth'
