@@ -4,6 +4,7 @@ import json
 import sys
 
 import bench_active
+import miaod_network
 import pytest
 
 
@@ -30,14 +31,38 @@ def test_anchors_of_the_default_size():
     assert sum(level.shape[1] for level in f1) == 91260
 
 
+def test_network_is_measured_beside_the_plain_loss(monkeypatch):
+    full_size = miaod_network.model_config
+
+    def narrow(depth):
+        model = full_size(depth)
+        model.backbone.base_channels = 4
+        model.neck.update(in_channels=[4, 8, 16, 32], out_channels=8)
+        model.bbox_head.update(in_channels=8, feat_channels=8, stacked_convs=1)
+        return model
+
+    monkeypatch.setattr(miaod_network, 'model_config', narrow)
+    rows = bench_active.measure_pair(height=64, width=64, batch=1, depth=18, repeat=1)
+    assert rows['two plain steps']['ratio'] == 1
+    assert rows['two of RetinaNet']['GFLOP'] < rows['min']['GFLOP'] < rows['min, all trained']['GFLOP']
+    # the same network, forward and backward: the losses themselves multiply nothing large
+    assert rows['min, all trained']['GFLOP'] == pytest.approx(rows['two plain steps']['GFLOP'], rel=0.01)
+    assert rows['max, all trained']['GFLOP'] == pytest.approx(rows['two plain steps']['GFLOP'], rel=0.01)
+    rows = bench_active.measure_score_pass(height=64, width=64, depth=18, repeat=1)
+    assert rows['scoring']['GFLOP'] < rows['all towers']['GFLOP']
+
+
 def test_command_line(monkeypatch, tmp_path, capsys):
     out = tmp_path / 'numbers.json'
     monkeypatch.setattr(bench_active, 'measure_scoring', lambda **kwargs: _sides(1.0, 4.0))
     monkeypatch.setattr(bench_active, 'measure_core_set', lambda *args: _sides(1.0, 8.0))
+    for name in ('measure_pair', 'measure_score_pass', 'measure_split'):
+        monkeypatch.setattr(bench_active, name, lambda **kwargs: {'a row': {'ratio': 0.75}})
     monkeypatch.setattr(sys, 'argv', ['bench_active.py', '--images', '300', '--json', str(out)])
     bench_active.main()
-    assert '0.25' in capsys.readouterr().out
-    assert set(json.loads(out.read_text())) == {'scoring', 'core-set', 'pool'}
+    printed = capsys.readouterr().out
+    assert '0.25' in printed and '0.75' in printed
+    assert set(json.loads(out.read_text())) == {'scoring', 'core-set', 'pool', 'pair', 'score pass', 'processes'}
 
 
 def _sides(ours, literal):

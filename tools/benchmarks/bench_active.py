@@ -5,7 +5,10 @@
 * Core-set: k-center greedy with one update of the distances per pick, beside all distances anew for each pick.
 * Pool: selection and the next sets with arrays, beside lists, for COCO's 117 266 images.
 
-Every ratio is ours / literal. Both sides must find the same.
+Every ratio of these is ours / literal. Both sides must find the same.
+
+* Network: a pair of steps beside two of the same network under RetinaNet's loss, an image scored with two of four
+  towers beside all of them, with FLOPs, and scoring by two processes beside one.
 
 Example:
     python tools/benchmarks/bench_active.py
@@ -21,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from literal.active_learning import host_uncertainty, k_center_anew, list_selection
+from miaod_network import Rows, measure_pair, measure_score_pass, measure_split
 
 from wsod_mm.active.pool import select_next, split_by_dataset
 from wsod_mm.functional.uncertainty import image_uncertainty, instance_uncertainty
@@ -131,6 +135,14 @@ def show(title: str, sides: Mapping[str, Mapping[str, float]]) -> None:
         print(f'{name:>24}{ours:16.6g}{literal:16.6g}{ours / literal:12.3g}')
 
 
+def show_rows(title: str, rows: Rows) -> None:
+    """Print one table: a line per row."""
+    columns = list(next(iter(rows.values())))
+    print(f'\n{title}\n{"":>24}' + ''.join(f'{name:>16}' for name in columns))
+    for name, values in rows.items():
+        print(f'{name:>24}' + ''.join(f'{values[column]:16.4g}' for column in columns))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -138,6 +150,8 @@ def main() -> None:
     parser.add_argument('--repeat', type=int, default=5, help='the fastest of so many runs counts')
     parser.add_argument('--candidates', type=int, default=1000, help='of the core-set')
     parser.add_argument('--images', type=int, default=COCO_IMAGES, help='in the pool')
+    parser.add_argument('--size', type=int, nargs=2, default=(256, 320), metavar=('H', 'W'), help='of the network')
+    parser.add_argument('--depth', type=int, default=50, help='of its ResNet')
     parser.add_argument('--json', type=Path, help='write the numbers here')
     args = parser.parse_args()
     result = {
@@ -148,6 +162,14 @@ def main() -> None:
     show(f'uncertainty of an image, 800 x 608, 20 classes, {args.device}', result['scoring'])
     show(f'k-center greedy, 50 of {args.candidates} images, 100 labeled, 256 features', result['core-set'])
     show(f'selection and next sets, {args.images} images', result['pool'])
+    network = dict(height=args.size[0], width=args.size[1], depth=args.depth)
+    result['pair'] = measure_pair(**network, repeat=args.repeat, device=args.device)
+    result['score pass'] = measure_score_pass(**network, repeat=args.repeat, device=args.device)
+    result['processes'] = measure_split(**network)
+    at = f'RetinaNet with four towers, ResNet-{args.depth}, {args.size[1]} x {args.size[0]}'
+    show_rows(f'a labeled and an unlabeled step of 2 images, {at}, {args.device}', result['pair'])
+    show_rows(f'an image, {at}, {args.device}', result['score pass'])
+    show_rows(f'images scored, {at}, CPU', result['processes'])
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(result, indent=2) + '\n')
