@@ -1,5 +1,5 @@
-# MI-AOD on real photographs, at a size for a CPU. load_from: the body of the classifier, which has seen the image labels
-# of the pool; a detector that begins from nothing learns nothing from 60 photographs
+# MI-AOD on real photographs, at a size for a CPU. load_from: the body of the classifier, which has seen the image
+# labels of the pool; a detector that begins from nothing learns nothing from 60 photographs
 _base_ = [
     '../_base_/models/miaod_retinanet_minicnn.py', '../_base_/datasets/animals6_active.py',
     '../_base_/schedules/miaod_mini_13e.py', '../_base_/active_runtime.py'

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.active.experiment_case import CLASSES, PicturePool, write_experiment
-from tests.visualization.test_report import _Balance
+from tests.visualization.page_reader import PageReader
 from wsod_mm.active.class_counts import labeled_class_counts
 from wsod_mm.active.plots import plot_learning_curves, strategy_colours
 from wsod_mm.active.report import build_report
@@ -33,11 +33,7 @@ def pool(tmp_path_factory):
 
 
 def _parse(page):
-    parser = _Balance()
-    parser.feed(page)
-    parser.close()
-    assert not parser.open, parser.open
-    assert len(parser.ids) == len(set(parser.ids))
+    parser = PageReader(page)
     assert all(link.startswith('data:image/') for link in parser.links)
     assert not re.search(r'https?://(?!www\.w3\.org)', page)
     return parser, re.sub(r'\s+', ' ', ' '.join(parser.text))

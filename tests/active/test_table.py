@@ -22,7 +22,7 @@ from wsod_mm.active.table_stages import (
     quick_table_options,
     table_stages,
 )
-from wsod_mm.demo import model_stages
+from wsod_mm.pipeline import training
 from wsod_mm.pipeline.run import StageRun
 from wsod_mm.utils.io import write_json
 from wsod_mm.utils.walk import each_dict
@@ -152,7 +152,7 @@ def tools(tmp_path, monkeypatch):
         path.write_text(''.join(f'{key} = {value!r}\n' for key, value in config.to_dict().items()))
 
     monkeypatch.setattr(StageRun, 'command', command)
-    for module in (table_stages_module, model_stages):
+    for module in (table_stages_module, training):
         monkeypatch.setattr(module, 'dump_config', dump)
     return calls, killed
 

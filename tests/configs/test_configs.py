@@ -15,7 +15,9 @@ from wsod_mm.registry import METRICS, MODELS, TASK_UTILS, TRANSFORMS
 from wsod_mm.utils.walk import each_dict
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
-CONFIGS = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts)
+#: those of AffinityNet and IRN have other tests, see test_weak_seg_configs.py
+SEGMENTATION = ('affinitynet', 'irn', 'weakseg')
+CONFIGS = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts and not p.stem.startswith(SEGMENTATION))
 NAME = re.compile(r'[a-z0-9-]+_[a-z0-9-]+_\d+xb\d+-[a-z0-9-]+_[a-z0-9]+')
 
 

@@ -17,6 +17,7 @@ from wsod_mm.datasets.label_files import (
     write_label_json,
 )
 from wsod_mm.datasets.legacy_npy import load_legacy_npy
+from wsod_mm.datasets.voc_files import read_image_set
 
 CLASSES = ('cat', 'cow', 'dog')
 CAT, BOTH, NOTHING = (np.float32(v) for v in ([1, 0, 0], [1, 0, 1], [0, 0, 0]))
@@ -171,3 +172,9 @@ def test_labels_from_xml(tmp_path):
         labels_from_xml(tmp_path, ['b'], CLASSES)
     with pytest.raises(ValueError, match='difficult must be one of'):
         labels_from_xml(tmp_path, ['a'], CLASSES, difficult='ignore')
+
+
+def test_image_sets_of_affinitynet_name_files(tmp_path):
+    path = tmp_path / 'train_aug.txt'
+    path.write_text('/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png\n\n2007_000039\n')
+    assert read_image_set(path) == ['2007_000032', '2007_000039']

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsod_mm.demo.cli import guard
 from wsod_mm.evaluation.tables import markdown_table
+from wsod_mm.pipeline.guard import guard
 from wsod_mm.pipeline.pipeline import Pipeline
 from wsod_mm.pipeline.stage import Stage, StageFolder
 from wsod_mm.utils.io import atomic_write

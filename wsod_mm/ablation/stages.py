@@ -10,10 +10,11 @@ from mmengine.config import Config
 
 from wsod_mm.demo.derive import derive_config, on_training_images
 from wsod_mm.demo.ladder_stages import data_needs, data_paths, data_stages
-from wsod_mm.demo.model_stages import detector_stages, test_stage, train_stage
+from wsod_mm.demo.model_stages import detector_stages, test_stage
 from wsod_mm.demo.options import LadderOptions, quick_options
 from wsod_mm.pipeline.run import StageRun
 from wsod_mm.pipeline.stage import Stage
+from wsod_mm.pipeline.training import train_stage
 from wsod_mm.utils.io import write_json
 
 from .grid import Grid, GridError, GridRow

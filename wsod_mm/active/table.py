@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from wsod_mm.active.state import STATE_FILE
-from wsod_mm.demo.cli import guard
 from wsod_mm.evaluation.tables import format_spread, markdown_table
+from wsod_mm.pipeline.guard import guard
 from wsod_mm.pipeline.pipeline import Pipeline
 from wsod_mm.pipeline.stage import StageFolder
 from wsod_mm.registry import DATASETS

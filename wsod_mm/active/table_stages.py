@@ -10,11 +10,11 @@ from typing import Any
 from mmengine.config import Config
 
 from wsod_mm.demo.data_stages import minivoc_stage
-from wsod_mm.demo.derive import derive_config, dump_config
-from wsod_mm.demo.model_stages import final_checkpoint, train_stage
+from wsod_mm.demo.derive import derive_config
 from wsod_mm.pipeline.log_lines import Progress, parse_progress
 from wsod_mm.pipeline.run import StageRun
 from wsod_mm.pipeline.stage import Stage
+from wsod_mm.pipeline.training import dump_config, final_checkpoint, train_stage
 from wsod_mm.utils.paths import config_dir, tools_dir
 from wsod_mm.utils.walk import each_dict
 

@@ -10,8 +10,8 @@ __all__ = ['read_class_list', 'read_image_set', 'read_voc_xml']
 
 
 def read_image_set(path: str | os.PathLike) -> list[str]:
-    """Image ids of an ``ImageSets/Main`` file, also of one of the class files (second column
-    ignored).
+    """Image ids of an ``ImageSets`` file, also of one of the class files (second column ignored), and of AffinityNet's
+    lists, whose lines are ``/JPEGImages/<id>.jpg /SegmentationClassAug/<id>.png``.
 
     Args:
         path: Text file with one image per line.
@@ -28,7 +28,8 @@ def read_image_set(path: str | os.PathLike) -> list[str]:
         sets = [name for name in there if '_' not in name] if there else there
         found = f'{path.parent} does not exist' if there is None else f'{path.parent} has the sets {sets or there}'
         raise FileNotFoundError(f'no image set {path}: {found}; correct ann_file or data_root')
-    return [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    words = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    return [Path(word).stem if word.startswith('/') else word for word in words]
 
 
 def read_class_list(path: str | os.PathLike) -> dict[str, int]:

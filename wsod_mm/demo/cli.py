@@ -1,18 +1,17 @@
 """Command lines of the demo and of the ladder over many seeds."""
 
 import argparse
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from wsod_mm.pipeline.guard import guard
 from wsod_mm.pipeline.pipeline import Pipeline
-from wsod_mm.pipeline.run import StageError
 
 from .ladder import run_ladder
 from .ladder_stages import data_stages, run_stages
 from .options import RUNGS, LadderOptions, mini_configs, quick_options
 
-__all__ = ['demo_main', 'guard', 'ladder_main']
+__all__ = ['demo_main', 'ladder_main']
 
 
 def demo_main(arguments: Sequence[str] | None = None) -> int:
@@ -99,23 +98,3 @@ def ladder_main(arguments: Sequence[str] | None = None) -> int:
         print(run_ladder(options, args.work_dir, data_seeds, args.seeds, args.workers))
 
     return guard(work)
-
-
-def guard(work: Callable[[], None]) -> int:
-    """Do the work of a command; show mistakes of the user in one line instead of a traceback.
-
-    Args:
-        work: What to do.
-
-    Returns:
-        Exit status: 0, 1 after a mistake, 130 after Ctrl-C.
-    """
-    try:
-        work()
-    except (StageError, OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\nstopped; the same command goes on from here', file=sys.stderr)
-        return 130
-    return 0

@@ -13,7 +13,6 @@ __all__ = [
     'class_names',
     'common_classes',
     'derive_config',
-    'dump_config',
     'for_split',
     'on_training_images',
     'proposal_limits',
@@ -127,11 +126,6 @@ def with_dump(config: Config, path: Path) -> Config:
             metric['dump_path'] = str(path)
             return config
     raise ValueError(f'{config.filename}: test_evaluator has neither WeakVOCMetric nor MultiLabelMetric')
-
-
-def dump_config(config: Config, path: Path) -> None:
-    """Write a config that no longer inherits anything."""
-    config.dump(path)
 
 
 def class_names(config: Config) -> list[str]:

@@ -7,11 +7,12 @@ from mmengine.config import Config
 
 from wsod_mm.pipeline.run import StageRun
 from wsod_mm.pipeline.stage import Stage
+from wsod_mm.pipeline.training import train_stage
 from wsod_mm.visualization.report import write_report
 
 from .data_stages import YEAR, baselines_stage, minivoc_stage, proposals_stage, recall_stage
 from .derive import class_names, common_classes, derive_config, widest_limits
-from .model_stages import detector_stages, test_stage, train_stage
+from .model_stages import detector_stages, test_stage
 from .options import LadderOptions
 from .summary import summarise
 

@@ -1,85 +1,17 @@
-"""Training and testing a model, as stages."""
+"""Testing a model, and training and testing a detector, as stages."""
 
-import copy
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmengine.config import Config
 
-from wsod_mm.engine.hooks.results_hook import read_results
 from wsod_mm.pipeline.run import StageRun
 from wsod_mm.pipeline.stage import Stage
+from wsod_mm.pipeline.training import dump_config, final_checkpoint, train_stage
 from wsod_mm.utils.paths import tools_dir
 
-from .derive import dump_config, for_split, with_dump
+from .derive import for_split, with_dump
 
-__all__ = ['detector_stages', 'final_checkpoint', 'test_stage', 'train_stage']
-
-
-def final_checkpoint(folder: Path) -> Path:
-    """The checkpoint with which a training stage ended.
-
-    Args:
-        folder: Folder of the stage.
-
-    Raises:
-        ValueError: If the training is not finished or its checkpoint is gone.
-    """
-    run = folder / 'run'
-    state = read_results(run).get('train') or {}
-    if not state.get('finished'):
-        raise ValueError(f'the training in {run} is not finished')
-    path = Path((run / 'last_checkpoint').read_text(encoding='utf-8').strip())
-    # a moved work folder keeps its checkpoints beside the note
-    path = path if path.is_file() else run / path.name
-    if not path.is_file():
-        raise ValueError(f'{run / "last_checkpoint"} names {path.name}, which is not there')
-    return path
-
-
-def train_stage(
-    name: str,
-    config: Config,
-    needs: tuple[str, ...],
-    source: str | None = None,
-    seconds: float = 120.0,
-    threads: int = 1,
-) -> Stage:
-    """Train with ``tools/train.py``.
-
-    Args:
-        name: Name of the stage.
-        config: The whole config.
-        needs: Stages of the data, and ``source``.
-        source: Training stage whose last checkpoint is loaded first.
-        seconds: First guess of the duration.
-        threads: Threads of the training process.
-
-    Returns:
-        The stage; its work directory is ``run``.
-    """
-    epochs = config.train_cfg.get('max_epochs')
-
-    def action(run: StageRun) -> None:
-        ready = copy.deepcopy(config)
-        if source is not None:
-            ready.load_from = str(final_checkpoint(run.root / source))
-        dump_config(ready, run.folder / 'config.py')
-        run.command(
-            [tools_dir() / 'train.py', run.folder / 'config.py', '--work-dir', run.folder / 'run', '--resume'],
-            epochs,
-            threads=threads,
-        )
-
-    return Stage(
-        name,
-        action,
-        ('run/last_checkpoint', 'run/results.json'),
-        needs + ((source,) if source else ()),
-        {'config': config.to_dict()},
-        final_checkpoint,
-        seconds,
-    )
+__all__ = ['detector_stages', 'test_stage']
 
 
 def test_stage(

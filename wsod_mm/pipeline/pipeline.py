@@ -69,6 +69,7 @@ class Pipeline:
         root: The work folder.
         slots: How many stages may run at a time; default 2, or 1 on one core.
         output: Where to print; default standard output.
+        cores: How many cores the stages share; default those that this process may use.
     """
 
     def __init__(
@@ -77,11 +78,12 @@ class Pipeline:
         root: str | os.PathLike,
         slots: int | None = None,
         output: StatusLine | None = None,
+        cores: int | None = None,
     ) -> None:
         check_order(stages)
         self.stages = list(stages)
         self.root = Path(root)
-        self.cores = available_cores()
+        self.cores = cores or available_cores()
         self.slots = slots or min(2, self.cores)
         self.output = output or StatusLine()
 
@@ -106,13 +108,13 @@ class Pipeline:
             ValueError: If ``only`` names an unknown stage.
             KeyboardInterrupt: If the user stopped it; running stages go on from there next time.
         """
-        stages = self._wanted(only)
+        stages = self.wanted(only)
         keys, began = self.keys(), time.monotonic()
         done: dict[str, float] = {}
         for stage in stages:
             folder = StageFolder(self.root, stage)
             # what stands on a stage that has to be done again is itself done again
-            if set(stage.needs) <= done.keys() and folder.is_done(keys[stage.name]):
+            if set(stage.before) <= done.keys() and folder.is_done(keys[stage.name]):
                 done[stage.name] = folder.record()['seconds']
         if done:
             self.output.say('already there: ' + ', '.join(done))
@@ -134,7 +136,18 @@ class Pipeline:
             self._stop(active)
         return done
 
-    def _wanted(self, only: Sequence[str] | None) -> list[Stage]:
+    def wanted(self, only: Sequence[str] | None = None) -> list[Stage]:
+        """Stages to bring about.
+
+        Args:
+            only: Names; default all.
+
+        Returns:
+            These, and those that they need.
+
+        Raises:
+            ValueError: If a name is unknown.
+        """
         if only is None:
             return self.stages
         by_name = {stage.name: stage for stage in self.stages}
@@ -147,7 +160,7 @@ class Pipeline:
             name = rest.pop()
             if name not in wanted:
                 wanted.add(name)
-                rest += by_name[name].needs
+                rest += by_name[name].before
         return [stage for stage in self.stages if stage.name in wanted]
 
     def _wait(self, active: dict[str, _Attempt], stages: list[Stage], done: dict[str, float], began: float) -> None:

@@ -17,7 +17,7 @@ def check_order(stages: Sequence[Stage]) -> None:
     for stage in stages:
         if stage.name in seen:
             raise ValueError(f'two stages are called {stage.name!r}')
-        missing = [name for name in stage.needs if name not in seen]
+        missing = [name for name in stage.before if name not in seen]
         if missing:
             raise ValueError(f'stage {stage.name!r} needs {missing}, which no stage before it makes')
         seen.add(stage.name)
@@ -42,7 +42,7 @@ def can_start(stages: Sequence[Stage], done: Collection[str], running: Collectio
     for stage in stages:
         if len(busy) >= slots or any(by_name[name].alone for name in busy):
             break
-        if stage.name in done or stage.name in busy or not set(stage.needs) <= set(done):
+        if stage.name in done or stage.name in busy or not set(stage.before) <= set(done):
             continue
         if stage.alone and busy:
             continue

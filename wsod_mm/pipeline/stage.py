@@ -29,6 +29,8 @@ class Stage:
             is unusable.
         seconds: First guess of its duration, for the estimate of the time left.
         alone: Whether it uses all cores, so that nothing may run beside it.
+        after: As ``needs``, but for stages whose results are not part of what this one depends on: when one of them
+            is done again, this one is gone on with from what is there, which takes no time when nothing is missing.
     """
 
     name: str
@@ -39,6 +41,12 @@ class Stage:
     check: Callable[[Path], Any] | None = None
     seconds: float = 10.0
     alone: bool = False
+    after: tuple[str, ...] = ()
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """Names of all stages that come before."""
+        return (*self.needs, *self.after)
 
     def key(self, needed: Mapping[str, str]) -> str:
         """Hash of everything that the result depends on.

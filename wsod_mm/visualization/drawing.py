@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .palette import class_colour
 
-__all__ = ['draw_boxes', 'side_by_side']
+__all__ = ['draw_boxes', 'draw_tag', 'side_by_side']
 
 _DARK = (16, 18, 22)
 
@@ -50,7 +50,7 @@ def draw_boxes(
         _rectangle(draw, edges[row], colour, line, 1, dash, canvas.size)
     for row in reversed(range(len(edges))):
         if texts is not None and texts[row]:
-            _label(draw, edges[row], texts[row], class_colour(int(labels[row])), font, canvas.size)
+            draw_tag(draw, edges[row, :2], texts[row], class_colour(int(labels[row])), font, canvas.size, True)
     return np.asarray(canvas)
 
 
@@ -106,20 +106,37 @@ def _rectangle(
             draw.rectangle((left, start, left + width - 1, stop), fill=colour)
 
 
-def _label(
+def draw_tag(
     draw: ImageDraw.ImageDraw,
-    edges: np.ndarray,
+    place: tuple[float, float],
     text: str,
-    colour: tuple,
+    colour: tuple[int, int, int],
     font: ImageFont.FreeTypeFont,
     size: tuple[int, int],
+    corner: bool = False,
 ) -> None:
+    """Write on a coloured tag, moved so that it lies inside the picture.
+
+    Args:
+        draw: Of the picture.
+        place: (x, y), pixels.
+        text: What to write.
+        colour: Of the tag; the letters are dark or white, whichever can be read.
+        font: Of the letters.
+        size: Width and height of the picture.
+        corner: Whether ``place`` is the top left corner of a box, and the tag goes above it where there is room;
+            otherwise it is the middle of the tag.
+    """
     left, top, right, bottom = font.getbbox(text)
     width, height, pad = right - left, bottom - top, 3
-    x = min(max(edges[0], 0), max(size[0] - width - 2 * pad, 0))
-    # above the box where there is room, else inside it
-    y = edges[1] - height - 2 * pad
-    y = max(edges[1], 0) if y < 0 else y
+    x, y = place
+    if corner:
+        # above the box where there is room, else inside it
+        y = y - height - 2 * pad
+        y = max(place[1], 0) if y < 0 else y
+    else:
+        x, y = x - width / 2 - pad, max(y - height / 2 - pad, 0)
+    x = min(max(x, 0), max(size[0] - width - 2 * pad, 0))
     y = min(y, size[1] - height - 2 * pad)
     draw.rectangle((x, y, x + width + 2 * pad, y + height + 2 * pad), fill=colour, outline=_DARK)
     dark_text = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 110

@@ -8,11 +8,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from .report_style import STYLE
 
-__all__ = ['build_page', 'duration', 'embed_file', 'embed_photo', 'section', 'table', 'value_cell']
+__all__ = ['build_page', 'duration', 'embed_array', 'embed_file', 'embed_photo', 'section', 'table', 'value_cell']
 
 
 def build_page(
@@ -144,14 +145,23 @@ def embed_photo(path: str | os.PathLike, max_side: int) -> tuple[str, int, int]:
         width, height = image.size
         small = image.convert('RGB')
         small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, 'JPEG', quality=82)
-    return _data_uri('jpeg', buffer.getvalue()), width, height
+    return _jpeg(small), width, height
+
+
+def embed_array(image: np.ndarray) -> str:
+    """Data URI (JPEG) of a picture ``[H, W, 3]``, uint8 RGB."""
+    return _jpeg(Image.fromarray(image))
 
 
 def embed_file(path: str | os.PathLike) -> str:
     """Data URI of a PNG file as it is."""
     return _data_uri('png', Path(path).read_bytes())
+
+
+def _jpeg(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, 'JPEG', quality=82)
+    return _data_uri('jpeg', buffer.getvalue())
 
 
 def _data_uri(kind: str, data: bytes) -> str:

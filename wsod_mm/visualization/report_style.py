@@ -62,6 +62,12 @@ margin-top:14px}
 .gallery figcaption{font-weight:500;font-size:.86rem;color:var(--soft)}
 .shot h4{margin:0 0 3px;font-size:.84rem;font-weight:600}
 .shot svg{width:100%;height:auto;display:block;border-radius:6px;background:#000}
+.shot img{width:100%;height:auto;display:block;border-radius:6px}
+.gallery.rows{grid-template-columns:minmax(0,1fr)}
+.rows .shots{grid-template-columns:repeat(auto-fill,minmax(min(46%,170px),1fr))}
+.rows .shot img{width:auto;max-width:100%;max-height:250px}
+@media (min-width:820px){.rows .shots{grid-template-columns:repeat(var(--n),minmax(0,1fr))}}
+.rows .shot h4 span{color:var(--soft);font-weight:400}
 .shot rect{fill:none;vector-effect:non-scaling-stroke}
 .halo{stroke:#000;stroke-opacity:.75;stroke-width:4.4px}
 .edge{stroke-width:2.2px}

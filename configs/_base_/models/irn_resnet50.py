@@ -1,0 +1,25 @@
+# IRN: boundaries and displacements from five maps of a ResNet-50 that stays as ImageNet made it
+model = dict(
+    type='IRNet',
+    data_preprocessor=dict(
+        type='DetDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],  # RGB
+        std=[58.395, 57.12, 57.375],
+        pad_size_divisor=1),  # the model pads images itself
+    backbone=dict(
+        type='ResNetWithStem',
+        depth=50,
+        strides=(1, 2, 2, 1),
+        dilations=(1, 1, 1, 1),
+        out_indices=(0, 1, 2, 3),
+        style='pytorch',
+        frozen_stages=4,
+        norm_eval=True),
+    head=dict(
+        type='IRNHead',
+        in_channels=(64, 256, 512, 1024, 2048),
+        strides=(4, 4, 8, 16, 16),
+        radius=10,
+        ignore_from=21),  # VOC: 20 classes and background; 255 for any number of classes
+    crop_size=512,
+    size_divisor=16)

@@ -1,0 +1,30 @@
+# AffinityNet on VGG16, all steps: python tools/weak_seg.py configs/affinitynet/affinitynet_vgg16_voc12.py
+_base_ = ['../_base_/datasets/voc12_weakseg.py']
+weak_seg = dict(
+    classifier='affinitynet-cls_vgg16_1xb16-15e_voc12.py',
+    cam=dict(
+        scales=(1.0, 0.5, 1.5, 2.0),
+        mirror=True,
+        merge='full',
+        background=0.2,
+        thresholds=(0, 0.6, 0.05)),
+    cam_crf=dict(alpha=16),
+    crf=dict(
+        backend='auto',
+        iterations=10,
+        gaussian_sigma=3,
+        gaussian_weight=3,
+        bilateral_sigma=80,
+        color_sigma=13,
+        bilateral_weight=10),
+    affinitynet=dict(
+        config='affinitynet-aff_vgg16_1xb8-8e_voc12.py',
+        init='config',  # ImageNet's weights, not the classifier's
+        low_alpha=4,
+        high_alpha=32,  # 24 in the paper
+        alpha=16,
+        beta=8,
+        log_steps=8,
+        border='full',
+        final_crf=False),
+    irn=None)
