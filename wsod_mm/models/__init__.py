@@ -3,7 +3,9 @@
 from . import (
     attention,
     backbones,
+    batch_augments,
     bbox_heads,
+    cam_heads,
     classifiers,
     data_preprocessors,
     dense_heads,
@@ -20,7 +22,9 @@ from . import (
 __all__ = [
     'attention',
     'backbones',
+    'batch_augments',
     'bbox_heads',
+    'cam_heads',
     'classifiers',
     'data_preprocessors',
     'dense_heads',

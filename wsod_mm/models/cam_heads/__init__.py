@@ -1,0 +1,7 @@
+"""Heads and layers of methods that localise with a classifier's maps: ADL, ACoL, SPG."""
+
+from .acol_head import ACoLHead
+from .adl import ADL, adl_backbone, insert_adl
+from .spg_head import SPGHead
+
+__all__ = ['ACoLHead', 'ADL', 'SPGHead', 'adl_backbone', 'insert_adl']
