@@ -1,7 +1,8 @@
 """Detectors whose forward pass is not MMDetection's."""
 
+from .collaborative_rcnn import CollaborativeRCNN
 from .learning_loss_detector import LearningLossDetector
 from .miaod_detector import MIAODDetector
 from .multi_view_fast_rcnn import MultiViewFastRCNN
 
-__all__ = ['LearningLossDetector', 'MIAODDetector', 'MultiViewFastRCNN']
+__all__ = ['CollaborativeRCNN', 'LearningLossDetector', 'MIAODDetector', 'MultiViewFastRCNN']

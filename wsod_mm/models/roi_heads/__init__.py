@@ -1,5 +1,6 @@
 """RoI heads."""
 
+from .collaborative_roi_head import CollaborativeRoIHead
 from .weak_roi_head import WeakRoIHead
 
-__all__ = ['WeakRoIHead']
+__all__ = ['CollaborativeRoIHead', 'WeakRoIHead']

@@ -16,7 +16,7 @@ from wsod_mm.models.roi_heads.refinement import RefinementMixin
 from wsod_mm.models.roi_heads.views import ViewGroup, arrange_views, pool_views, view_group
 from wsod_mm.registry import MODELS, TASK_UTILS
 
-__all__ = ['WeakRoIHead']
+__all__ = ['WeakRoIHead', 'labels_on_host']
 
 
 @MODELS.register_module()
@@ -187,12 +187,12 @@ class WeakRoIHead(PredictionMixin, RefinementMixin, BaseRoIHead):
         losses = {'loss_mil': self.loss_mil(scores, labels.repeat_interleave(views, dim=0), weight)}
         if self.refine_heads is not None:
             # parts around the box teach the MIL predictor only; their features are not needed any more
-            present = _labels_on_host(batch_data_samples, labels)
+            present = labels_on_host(batch_data_samples, labels)
             losses.update(self.refinement_losses(groups, images, pooled[0], features[0], mil.scores, present))
         return losses
 
 
-def _labels_on_host(samples: SampleList, labels: Tensor) -> Tensor:
+def labels_on_host(samples: SampleList, labels: Tensor) -> Tensor:
     """``[N, C]`` labels on the CPU, where our pipelines left them, so that miners need not ask the device.
 
     Args:
