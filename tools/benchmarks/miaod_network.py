@@ -5,6 +5,7 @@ Times on the CPU are those that the process spent, which other programs change l
 
 import contextlib
 import io
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -39,8 +40,12 @@ def build(depth: int, device: str) -> nn.Module:
     """MI-AOD's detector, with random weights."""
     torch.manual_seed(0)
     model = MODELS.build(model_config(depth))
-    with contextlib.redirect_stdout(io.StringIO()):  # without a logger, MMEngine prints two lines per weight
-        model.init_weights()
+    logging.disable(logging.INFO)  # MMEngine says two lines per weight, to its logger, or prints them if it has none
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            model.init_weights()
+    finally:
+        logging.disable(logging.NOTSET)
     return model.to(device)
 
 
