@@ -8,6 +8,11 @@ Examples:
     python tools/convert_weights.py resnet38-mxnet ilsvrc-cls_rna-a1_cls1000_ep-0001.params resnet38.pth
     python tools/convert_weights.py psa-resnet38 res38_cls.pth psa_res38_cls.pth
     python tools/convert_weights.py irn-resnet50 res50_irn.pth irn_r50.pth
+    python tools/convert_weights.py cam-blog "epoch 28.pth" cam_r18_blog.pth
+    python tools/convert_weights.py wsol-resnet50 CUB_resnet50_adl_last_checkpoint.pth.tar adl_r50_cub.pth
+    python tools/convert_weights.py wsol-vgg16 OpenImages_vgg16_cam_last_checkpoint.pth.tar cam_vgg16_openimages.pth
+    python tools/convert_weights.py collaborative vgg16_faster_rcnn_iter_200000.pth cl_vgg16.pth --num-classes 20
+    python tools/convert_weights.py collaborative-export iter_200000.pth vgg16_faster_rcnn_iter_200000.pth
 """
 
 import argparse
@@ -25,11 +30,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         command = commands.add_parser(kind, help=f'convert weights of {kind}')
         command.add_argument('source', help='file to read')
         command.add_argument('target', help='file to write; for load_from or init_cfg')
-        command.add_argument(
-            '--rgb-to-bgr',
-            action='store_true',
-            help='reverse the input channels of the first convolution',
-        )
+        if not kind.startswith('collaborative'):
+            command.add_argument(
+                '--rgb-to-bgr',
+                action='store_true',
+                help='reverse the input channels of the first convolution',
+            )
+        if kind == 'collaborative':
+            command.add_argument(
+                '--num-classes', type=int, help='classes of your model; heads of the file that do not fit are left out'
+            )
         if kind.startswith('resnet-'):
             command.add_argument(
                 '--layer4',

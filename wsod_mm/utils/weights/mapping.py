@@ -24,12 +24,14 @@ class ConvertedWeights:
             (``'bgr'`` or ``'rgb'``), ``mean`` and ``std`` in that order on a 0-255 scale.
         dropped: Names in the source that have no place in a detector (ImageNet classifiers).
         notes: Things that a user should know.
+        bare: Whether the file is to hold the state dict and nothing else, in PyTorch's old format.
     """
 
     state_dict: dict[str, Tensor]
     meta: dict
     dropped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    bare: bool = False
 
 
 def plain_state_dict(checkpoint: object) -> tuple[dict[str, Tensor], dict]:

@@ -1,0 +1,5 @@
+# HaS: random patches of the image are blanked
+_base_ = ['cam_vgg16_1xb32-10e_openimages.py']
+model = dict(
+    data_preprocessor=dict(
+        batch_augments=[dict(type='HideAndSeek', grid_size=4, drop_rate=0.5)]))

@@ -1,0 +1,5 @@
+# CAM on animals6: images with one class, MaxBoxAccV2 and PxAP
+_base_ = [
+    '../_base_/models/cam_minicnn.py', '../_base_/datasets/animals6_wsol.py', '../_base_/schedules/wsol_mini_30e.py',
+    '../_base_/default_runtime.py'
+]
