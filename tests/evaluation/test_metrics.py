@@ -136,6 +136,30 @@ def test_bad_input_is_named():
         WeakVOCMetric().process(None, [sample.to_dict()])
 
 
+def test_two_branches_of_one_test():
+    samples = _samples()
+    for sample in samples:
+        sample.weak_pred_instances = _instances([[0, 0, 9, 9]], [0], [0.5])
+        sample.weak_top1_instances = _instances([[20, 20, 39, 39]], [1], [0.5])
+    metrics = [WeakVOCMetric(), WeakVOCMetric(branch='weak')]
+    evaluator = Evaluator(metrics)
+    evaluator.dataset_meta = META
+    evaluator.process(samples)
+    result = evaluator.evaluate(len(samples))
+    assert {name: result[name] for name in result if name.startswith('voc/')} == _run(WeakVOCMetric(), _samples())
+    # cat: one of two found, one false; dog: the best box hits the difficult one
+    assert metrics[1].details['ap_area'][:2] == pytest.approx([50, 0])
+    assert metrics[1].details['corloc'][:2] == [0, 50]
+    assert result['weak/CorLoc'] == pytest.approx(25)
+    assert set(_run(WeakVOCMetric(branch='weak', prefix='other'), samples)) == {
+        'other/mAP_11pt',
+        'other/mAP_area',
+        'other/CorLoc',
+    }
+    with pytest.raises(KeyError, match=r"no 'weak_pred_instances': .*test_cfg.branch='both'"):
+        _run(WeakVOCMetric(branch='weak'), _samples())
+
+
 def test_registered():
     assert isinstance(METRICS.build({'type': 'WeakVOCMetric'}), WeakVOCMetric)
     assert isinstance(METRICS.build({'type': 'MultiLabelMetric'}), MultiLabelMetric)

@@ -13,7 +13,7 @@ from wsod_mm.pipeline.stage import Stage, StageFolder
 from wsod_mm.utils.io import atomic_write
 
 from .collect import collect_rows
-from .grid import Grid, load_grid
+from .grid import Grid, GridRow, load_grid
 from .plots import plot_ablation, plot_published
 from .rows import write_rows
 from .stages import Run, grid_runs, grid_stages, row_stage_name
@@ -105,16 +105,16 @@ def list_grid(
     by_name = {stage.name: stage for stage in stages}
     lines = []
     for row in grid.select(rows):
-        states = [_state(root, by_name, keys, run, row.key) for run in runs]
+        states = [_state(root, by_name, keys, run, row) for run in runs]
         lines.append([f'{row.key}: {row.name}', row.config.name, *states])
     return markdown_table(['row', 'config', *(run.prefix.rstrip('/') for run in runs)], lines)
 
 
-def _state(root: Path, stages: dict[str, Stage], keys: dict[str, str], run: Run, key: str) -> str | None:
-    name = row_stage_name(run, key)
+def _state(root: Path, stages: dict[str, Stage], keys: dict[str, str], run: Run, row: GridRow) -> str | None:
+    name = row_stage_name(run, row.key)
     if StageFolder(root, stages[name]).is_done(keys[name]):
         return 'done'
-    training = run.prefix + key
+    training = run.prefix + row.detector
     return 'begun' if StageFolder(root, stages[training]).record().get('key') == keys[training] else None
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from wsod_mm.demo.derive import dumped_branches
+
 from .published import TABLES, PublishedTable
 
 __all__ = ['Compare', 'Grid', 'GridData', 'GridError', 'GridRow', 'load_grid']
@@ -25,19 +27,30 @@ class GridError(ValueError):
 
 @dataclass(frozen=True)
 class GridRow:
-    """One config of the grid.
+    """One config of the grid, or a further branch of another row's detector.
 
     Attributes:
         key: Name of its stages and of its folder.
         name: Text in tables and plots.
         config: The config.
         overrides: Dotted key -> value.
+        start: Key of the row whose last checkpoint the training starts from; ``None``: the grid's classifier.
+        of: Key of the row whose detector is measured; ``None``: its own, which is trained.
+        branch: Which predictions of that detector, see ``WeakVOCMetric``.
     """
 
     key: str
     name: str
     config: Path
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    start: str | None = None
+    of: str | None = None
+    branch: str = ''
+
+    @property
+    def detector(self) -> str:
+        """Key of the row that trains what this one measures."""
+        return self.of or self.key
 
 
 @dataclass(frozen=True)
@@ -123,14 +136,29 @@ class Grid:
                 raise GridError(f'{self.path}: no row {key!r}{_near(key, by_key)}')
         return tuple(row for row in self.rows if row.key in keys)
 
+    def with_sources(self, rows: Iterable[GridRow]) -> tuple[GridRow, ...]:
+        """Rows, and those that they start from or measure, every row after its sources."""
+        ordered: dict[str, GridRow] = {}
+
+        def add(row: GridRow) -> None:
+            for source in (row.start, row.of):
+                if source is not None:
+                    add(self.row(source))
+            ordered.setdefault(row.key, row)
+
+        for row in rows:
+            add(row)
+        return tuple(ordered.values())
+
 
 def load_grid(path: str | Path) -> Grid:
     """Read a grid file (``.py``, ``.json`` or ``.yaml``, with ``_base_`` as in MMEngine's configs).
 
-    Its names are those of :class:`Grid` besides ``path``: ``rows``, a list of ``dict(key, name, config, overrides)``
-    with configs relative to the file's folder, and ``data`` are needed. ``tables`` is ``'published'`` (the default:
-    Tables 1-3 of the study) or a list of ``dict(title, columns, rows, names)``. Python files may have further names
-    that start with one underscore.
+    Its names are those of :class:`Grid` besides ``path``: ``rows``, a list of ``dict(key, name, config, overrides,
+    start)`` with configs relative to the file's folder, or ``dict(key, name, of, branch)``, and ``data`` are needed.
+    ``start`` and ``of`` name rows that stand before. ``tables`` is ``'published'`` (the default: Tables 1-3 of the
+    study) or a list of ``dict(title, columns, rows, names)``. Python files may have further names that start with one
+    underscore.
 
     Args:
         path: The file; ``data_root`` and ``proposal_file`` in it are relative to the current folder.
@@ -191,7 +219,11 @@ def _rows(path: Path, values: Any) -> tuple[GridRow, ...]:
     rows: list[GridRow] = []
     for number, item in enumerate(values):
         where = f'rows[{number}]'
-        _known(path, where, item, ('key', 'name', 'config', 'overrides'), ('key', 'config'))
+        measured = isinstance(item, Mapping) and 'of' in item
+        if measured:
+            _known(path, where, item, ('key', 'name', 'of', 'branch'), ('key', 'branch'))
+        else:
+            _known(path, where, item, ('key', 'name', 'config', 'overrides', 'start'), ('key', 'config'))
         key = item['key']
         if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise GridError(f'{path}: {where} has key={key!r}; use small letters, digits and underscores')
@@ -199,9 +231,41 @@ def _rows(path: Path, values: Any) -> tuple[GridRow, ...]:
             raise GridError(f'{path}: {where} has key={key!r}, which another stage is called; choose another')
         if key in {row.key for row in rows}:
             raise GridError(f'{path}: two rows have key={key!r}; give each its own')
-        config = _config(path, f'row {key!r}', item['config'])
-        rows.append(GridRow(key, item.get('name') or key, config, item.get('overrides') or {}))
+        source = _source(path, key, 'of' if measured else 'start', item, rows)
+        if measured:
+            rows.append(_branch_row(path, key, item, source))
+        else:
+            config = _config(path, f'row {key!r}', item['config'])
+            start = source.detector if source else None
+            rows.append(GridRow(key, item.get('name') or key, config, item.get('overrides') or {}, start))
     return tuple(rows)
+
+
+def _source(path: Path, key: str, field_name: str, item: Mapping[str, Any], rows: list[GridRow]) -> GridRow | None:
+    """The earlier row that ``start`` or ``of`` names."""
+    name = item.get(field_name)
+    if name is None:
+        return None
+    before = {row.key: row for row in rows}
+    if name not in before:
+        raise GridError(
+            f'{path}: row {key!r} has {field_name}={name!r}; name a row that stands before it{_near(name, before)}'
+        )
+    return before[name]
+
+
+def _branch_row(path: Path, key: str, item: Mapping[str, Any], source: GridRow) -> GridRow:
+    branch = item['branch']
+    config = Config.fromfile(str(source.config))
+    if source.overrides:
+        config.merge_from_dict(dict(source.overrides))
+    there = dumped_branches(config)
+    if branch not in there:
+        raise GridError(
+            f'{path}: row {key!r} wants branch={branch!r} of {source.key!r}, but the test_evaluator of '
+            f'{source.config.name} reads {there or "no further branch"}'
+        )
+    return GridRow(key, item.get('name') or key, source.config, source.overrides, None, source.detector, branch)
 
 
 def _config(path: Path, where: str, name: Any) -> Path:

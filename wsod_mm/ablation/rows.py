@@ -19,25 +19,35 @@ _LOCK = threading.Lock()  # stages end in threads of one process
 
 
 def measure_row(
-    folder: Path, key: str, name: str, data_seed: int | None, seed: int, data_root: Path | None = None
+    folder: Path,
+    key: str,
+    name: str,
+    data_seed: int | None,
+    seed: int,
+    data_root: Path | None = None,
+    detector: str | None = None,
+    branch: str = '',
 ) -> dict[str, Any]:
     """Read the results of one finished run.
 
     Args:
-        folder: Where its stages ``<key>``, ``<key>_test`` and ``<key>_corloc`` are.
+        folder: Where the stages ``<detector>``, ``<detector>_test`` and ``<detector>_corloc`` are.
         key: Key of the row.
         name: Its name.
         data_seed: Seed of the images.
         seed: Seed of the training.
         data_root: Folder of the data; may hold ``parts.json``.
+        detector: Key of the row that trained it; default ``key``.
+        branch: Which of its predictions to measure.
 
     Returns:
         ``key, name, data_seed, seed``; ``mAP_11pt, mAP_area`` (test) and ``CorLoc`` (trainval) in percent; ``ap_11pt``
         by class; ``train_seconds, iterations``; ``losses`` as logged last; ``grad_share`` (mean over the second half of
         training of every logged number of that name, empty where none was logged); ``part_whole`` or ``None``.
     """
-    results = detector_results(folder, key, data_root)
-    entries = read_entries(folder / key / 'run')
+    detector = detector or key
+    results = detector_results(folder, detector, data_root, branch=branch)
+    entries = read_entries(folder / detector / 'run')
     last = max(entries, default=None)
     return {
         'key': key,
@@ -46,7 +56,7 @@ def measure_row(
         'seed': seed,
         **{metric: results.numbers[metric] for metric in ('mAP_11pt', 'mAP_area', 'CorLoc')},
         'ap_11pt': dict(zip(results.classes, np.asarray(results.numbers['ap_11pt'], float).tolist(), strict=True)),
-        'train_seconds': train_seconds(folder / key),
+        'train_seconds': train_seconds(folder / detector),
         'iterations': last,
         'losses': {} if last is None else {k: float(v) for k, v in entries[last].items() if 'loss' in k},
         'grad_share': _second_half(entries, 'grad_share'),

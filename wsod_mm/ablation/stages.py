@@ -91,7 +91,7 @@ def grid_stages(
         grid: The grid.
         root: Absolute work folder.
         runs: Seeds.
-        rows: Keys of the rows to train; default all.
+        rows: Keys of the rows to train; default all. Those that they start from come along.
         quick: One epoch on a few images.
         threads: Threads of each training.
 
@@ -102,7 +102,7 @@ def grid_stages(
         FileNotFoundError: If given data are missing.
         GridError: If a key is unknown, an override leads nowhere, or the grid cannot be quick.
     """
-    chosen = grid.select(rows)
+    chosen = grid.with_sources(grid.select(rows))
     if grid.data is None:
         if quick:
             raise GridError(f'{grid.path}: --quick needs data of kind minivoc or voc, this grid has data = None')
@@ -124,9 +124,11 @@ def grid_stages(
             config = derive_config(grid.classifier, data_root, proposals, run.seed, options.overrides)
             stages.append(train_stage(source, config, images, seconds=170, threads=threads))
         for row in chosen:
-            config = _derive(grid, row, options, data_root, proposals)
-            found = detector_stages(run.prefix + row.key, config, data, source, 130, threads, _tta(grid))
-            stages += [*found, _row_stage(root, run, row, found, data_root)]
+            if row.of is None:
+                config = _derive(grid, row, options, data_root, proposals)
+                start = source if row.start is None else run.prefix + row.start
+                stages += detector_stages(run.prefix + row.key, config, data, start, 130, threads, _tta(grid))
+            stages.append(_row_stage(root, run, row, data_root))
     return stages
 
 
@@ -155,31 +157,37 @@ def _derive(grid: Grid, row: GridRow, options: LadderOptions, data_root: Path, p
 
 
 def _config_run(grid: Grid, root: Path, run: Run, row: GridRow, threads: int) -> list[Stage]:
+    if row.of is not None:
+        return [_row_stage(root, run, row, None)]
     config = Config.fromfile(str(row.config))
     _check_overrides(grid, row, config)
     config.merge_from_dict({'randomness.seed': run.seed, **grid.overrides, **row.overrides})
     name, options = run.prefix + row.key, _tta(grid)
+    start = None if row.start is None else run.prefix + row.start
     found = (
-        train_stage(name, config, (), seconds=36000, threads=threads),
+        train_stage(name, config, (), start, seconds=36000, threads=threads),
         test_stage(f'{name}_test', config, (), name, None, 1800, options),
         test_stage(f'{name}_corloc', on_training_images(config), (), name, None, 1800, options),
     )
-    return [*found, _row_stage(root, run, row, found, None)]
+    return [*found, _row_stage(root, run, row, None)]
 
 
 def _tta(grid: Grid) -> tuple[str, ...]:
     return ('--tta',) if grid.tta else ()
 
 
-def _row_stage(root: Path, run: Run, row: GridRow, found: Sequence[Stage], data_root: Path | None) -> Stage:
+def _row_stage(root: Path, run: Run, row: GridRow, data_root: Path | None) -> Stage:
     def action(stage: StageRun) -> None:
         stage.report(0.1, 'measuring')
-        result = measure_row(root / run.prefix, row.key, row.name, run.data_seed, run.seed, data_root)
+        result = measure_row(
+            root / run.prefix, row.key, row.name, run.data_seed, run.seed, data_root, row.detector, row.branch
+        )
         write_json(result, stage.folder / 'row.json')
         add_row(root, result)
 
-    needs = tuple(stage.name for stage in found)
-    return Stage(row_stage_name(run, row.key), action, ('row.json',), needs, {'name': row.name, 'format': 1}, seconds=3)
+    needs = tuple(f'{run.prefix}{row.detector}{ending}' for ending in ('', '_test', '_corloc'))
+    params = {'name': row.name, 'format': 1, **({'branch': row.branch} if row.branch else {})}
+    return Stage(row_stage_name(run, row.key), action, ('row.json',), needs, params, seconds=3)
 
 
 def _check_overrides(grid: Grid, row: GridRow, config: Config) -> None:

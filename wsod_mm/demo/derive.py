@@ -10,9 +10,11 @@ from mmengine.config import Config
 from wsod_mm.utils.walk import each_dict
 
 __all__ = [
+    'branch_dump',
     'class_names',
     'common_classes',
     'derive_config',
+    'dumped_branches',
     'for_split',
     'on_training_images',
     'proposal_limits',
@@ -113,7 +115,7 @@ def with_dump(config: Config, path: Path) -> Config:
 
     Args:
         config: Not changed.
-        path: ``.npz``.
+        path: ``.npz``. What a further branch said goes beside it, see :func:`branch_dump`.
 
     Raises:
         ValueError: If no test metric can do that.
@@ -121,11 +123,28 @@ def with_dump(config: Config, path: Path) -> Config:
     config = copy.deepcopy(config)  # Config.copy() shares what is nested
     metrics = config.test_evaluator
     metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    written: set[Path] = set()
     for metric in metrics:
         if metric['type'] in ('WeakVOCMetric', 'MultiLabelMetric'):
-            metric['dump_path'] = str(path)
-            return config
+            target = branch_dump(path, metric.get('branch') or '')
+            if target not in written:
+                metric['dump_path'] = str(target)
+                written.add(target)
+    if path in written:
+        return config
     raise ValueError(f'{config.filename}: test_evaluator has neither WeakVOCMetric nor MultiLabelMetric')
+
+
+def branch_dump(path: Path, branch: str) -> Path:
+    """Where the predictions of a branch are: ``predictions.npz``, and ``predictions_weak.npz`` of the branch 'weak'."""
+    return path.with_name(f'{path.stem}_{branch}{path.suffix}') if branch else path
+
+
+def dumped_branches(config: Config) -> list[str]:
+    """Branches besides the first that a config's test metrics read, each once."""
+    metrics = config.test_evaluator
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return list(dict.fromkeys(metric['branch'] for metric in metrics if metric.get('branch')))
 
 
 def class_names(config: Config) -> list[str]:

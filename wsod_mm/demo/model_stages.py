@@ -1,6 +1,7 @@
 """Testing a model, and training and testing a detector, as stages."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.config import Config
 
@@ -9,7 +10,7 @@ from wsod_mm.pipeline.stage import Stage
 from wsod_mm.pipeline.training import dump_config, final_checkpoint, train_stage
 from wsod_mm.utils.paths import tools_dir
 
-from .derive import for_split, with_dump
+from .derive import branch_dump, dumped_branches, for_split, with_dump
 
 __all__ = ['detector_stages', 'test_stage']
 
@@ -35,7 +36,8 @@ def test_stage(
         options: Further options of the tool, such as ``'--tta'``.
 
     Returns:
-        The stage; what the model said is in ``predictions.npz``, the numbers in ``run/results.json``.
+        The stage; what the model said is in ``predictions.npz``, that of a further branch beside it (see
+        :func:`~wsod_mm.demo.derive.branch_dump`), the numbers in ``run/results.json``.
     """
     if split is not None:
         config = for_split(config, split)
@@ -56,7 +58,11 @@ def test_stage(
     return Stage(
         name,
         action,
-        ('predictions.npz', 'run/results.json'),
+        (
+            'predictions.npz',
+            *(branch_dump(Path('predictions.npz'), branch).name for branch in dumped_branches(config)),
+            'run/results.json',
+        ),
         (*needs, source),
         {'config': config.to_dict(), **({'options': list(options)} if options else {})},
         None,

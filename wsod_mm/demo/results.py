@@ -9,6 +9,7 @@ from wsod_mm.engine.hooks.results_hook import read_results
 from wsod_mm.evaluation import DetectionFile, evaluate_tables, part_whole_statistics
 
 from .data_stages import join_splits
+from .derive import branch_dump
 
 __all__ = ['DetectorResults', 'detector_results', 'train_seconds']
 
@@ -29,7 +30,7 @@ class DetectorResults:
 
 
 def detector_results(
-    folder: Path, key: str, data_root: Path | None = None, classes: Sequence[str] | None = None
+    folder: Path, key: str, data_root: Path | None = None, classes: Sequence[str] | None = None, branch: str = ''
 ) -> DetectorResults:
     """Evaluate what a detector said on test and on trainval.
 
@@ -38,6 +39,7 @@ def detector_results(
         key: The detector.
         data_root: Folder that may hold ``parts.json`` (MiniVOC).
         classes: Names of the classes; default those of the detections.
+        branch: Whose predictions; ``''`` for the only or first one.
 
     Returns:
         The results.
@@ -46,7 +48,10 @@ def detector_results(
         FileNotFoundError: If there are no predictions.
         ValueError: If they are unreadable.
     """
-    test, trainval = (DetectionFile.load(folder / f'{key}_{name}' / 'predictions.npz') for name in ('test', 'corloc'))
+    test, trainval = (
+        DetectionFile.load(branch_dump(folder / f'{key}_{name}' / 'predictions.npz', branch))
+        for name in ('test', 'corloc')
+    )
     classes = list(test.classes if classes is None else classes)
     numbers = join_splits(
         *(evaluate_tables(file.detections, file.top, file.truth, classes) for file in (test, trainval))

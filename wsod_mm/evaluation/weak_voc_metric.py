@@ -26,9 +26,9 @@ class WeakVOCMetric(BaseMetric):
     """Mean average precision (VOC07 11 points and VOC10+ area) and CorLoc of a weakly supervised detector.
 
     Reads ``pred_instances`` for mAP and ``top1_instances`` for CorLoc; a detector without the latter is judged by its
-    best detection of each class. Ground truth are ``gt_instances`` plus ``ignored_instances`` (the difficult ones).
-    All boxes are 0-based pixels of the original image with inclusive corners, and overlaps have the devkit's ``+1``
-    widths.
+    best detection of each class. A detector with two branches is judged by two of these metrics, see ``branch``. Ground
+    truth are ``gt_instances`` plus ``ignored_instances`` (the difficult ones). All boxes are 0-based pixels of the
+    original image with inclusive corners, and overlaps have the devkit's ``+1`` widths.
 
     mAP ignores difficult objects, CorLoc counts them (specs of VOC and of Deselaers et al. 2012). The papers report
     mAP on test images and CorLoc on the training images: run on either, both numbers are given, and which of them
@@ -42,9 +42,11 @@ class WeakVOCMetric(BaseMetric):
         round_like_devkit: Round scores to %.3f and boxes to %.1f first, as the reference codes do through their text
             files.
         dump_path: Write a :class:`DetectionFile` (``.npz``) there, for the report and for later analysis.
+        branch: Whose predictions to read: ``''`` those above; ``'weak'`` reads ``weak_pred_instances`` and
+            ``weak_top1_instances``, and so on. It also replaces ``'voc'`` before the names of the numbers.
         print_classes: Whether the log gets the table of classes, and not the means alone.
         collect_device: ``'cpu'`` or ``'gpu'``: how distributed results are gathered.
-        prefix: Replaces ``'voc'`` before the names of the numbers.
+        prefix: Replaces ``'voc'`` or ``branch`` before the names of the numbers.
         collect_dir: Folder shared by the ranks, for ``collect_device='cpu'``.
 
     Raises:
@@ -59,12 +61,13 @@ class WeakVOCMetric(BaseMetric):
         strict: bool = True,
         round_like_devkit: bool = False,
         dump_path: str | None = None,
+        branch: str = '',
         print_classes: bool = True,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         collect_dir: str | None = None,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(collect_device=collect_device, prefix=prefix or branch or None, collect_dir=collect_dir)
         if not 0 < iou_thr < 1:
             raise ValueError(f'iou_thr={iou_thr!r} must lie between 0 and 1')
         if dump_path is not None and not str(dump_path).endswith('.npz'):
@@ -73,6 +76,7 @@ class WeakVOCMetric(BaseMetric):
         self.strict = strict
         self.round_like_devkit = round_like_devkit
         self.dump_path = dump_path
+        self.branch = branch
         self.print_classes = print_classes
         self.details: dict[str, Any] = {}
 
@@ -84,29 +88,36 @@ class WeakVOCMetric(BaseMetric):
             data_samples: One dict per image, as MMEngine's evaluator makes them of ``DetDataSample``.
 
         Raises:
-            KeyError: If an image has no ``pred_instances`` or no ``gt_instances``.
+            KeyError: If an image has no predictions of the branch or no ``gt_instances``.
         """
+        start = f'{self.branch}_' if self.branch else ''
+        found, best = f'{start}pred_instances', f'{start}top1_instances'
         for sample in data_samples:
-            for needed in ('pred_instances', 'gt_instances'):
+            for needed in (found, 'gt_instances'):
                 if needed not in sample:
                     raise KeyError(
-                        f'image {sample.get("img_path", sample.get("img_id"))} has no {needed!r}: '
-                        + (
-                            'this metric is for detectors, use MultiLabelMetric for classifiers'
-                            if needed == 'pred_instances'
-                            else 'set test_mode=True on the data set and load its boxes'
-                        )
+                        f'image {sample.get("img_path", sample.get("img_id"))} has no {needed!r}: {self._hint(needed)}'
                     )
-            prediction = _scored(sample['pred_instances'])
+            prediction = _scored(sample[found])
             self.results.append(
                 {
                     'img_id': str(sample.get('img_id', '')),
                     'img_path': str(sample.get('img_path', '')),
                     'detections': prediction,
-                    'top': _scored(sample['top1_instances']) if 'top1_instances' in sample else _best(prediction),
+                    'top': _scored(sample[best]) if best in sample else _best(prediction),
                     'truth': _truth(sample),
                 }
             )
+
+    def _hint(self, missing: str) -> str:
+        if missing == 'gt_instances':
+            return 'set test_mode=True on the data set and load its boxes'
+        if self.branch:
+            return (
+                f'only a model that was told to predict with all its branches has a branch {self.branch!r}; set '
+                f"model.test_cfg.branch='both', or take the metric with branch={self.branch!r} out of the evaluator"
+            )
+        return 'this metric is for detectors, use MultiLabelMetric for classifiers'
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the numbers from what all ranks collected.

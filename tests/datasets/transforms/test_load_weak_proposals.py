@@ -111,5 +111,6 @@ def test_dedup_on_cells_in_training_only():
     ]
     assert len(DedupProposals(stride=1)(dict(results))['proposals']) == 3
     assert len(DedupProposals(stride=8)(dict(results, test_mode=True))['proposals']) == 3
+    assert len(DedupProposals(stride=8, at_test=True)(dict(results, test_mode=True))['proposals']) == 2
     with pytest.raises(ValueError, match='stride'):
         DedupProposals(stride=0)

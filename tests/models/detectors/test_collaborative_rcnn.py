@@ -282,6 +282,24 @@ def test_cascade_learns_from_a_frozen_teacher():
         torch.testing.assert_close(one.weak_top1_instances.scores, other.top1_instances.scores)
 
 
+def test_a_checkpoint_of_stage_1_is_the_teachers_too():
+    stage_1 = build(STAGE_1, seed=5)
+    weights = stage_1.state_dict()
+    for load in (lambda m, s: m.load_state_dict(s, strict=False), lambda m, s: load_state_dict(m, s, strict=False)):
+        model = detector(seed=6, teacher=ConfigDict(copy.deepcopy(STAGE_1)))
+        load(model, dict(weights))
+        assert all(torch.equal(value, weights[name]) for name, value in model.teacher.state_dict().items())
+        assert torch.equal(model.roi_head.shared_head.fc6.weight, stage_1.roi_head.shared_head.fc6.weight)
+    # weights without a MIL predictor, such as ImageNet's, leave the teacher alone, and so does an own checkpoint
+    plain = {name: torch.zeros_like(value) for name, value in weights.items() if 'bbox_head' not in name}
+    model.load_state_dict(plain, strict=False)
+    assert model.roi_head.shared_head.fc6.weight.abs().sum() == 0
+    assert torch.equal(model.teacher.roi_head.shared_head.fc6.weight, weights['roi_head.shared_head.fc6.weight'])
+    other = detector(seed=7, teacher=ConfigDict(copy.deepcopy(STAGE_1)))
+    other.load_state_dict(model.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
+
+
 def test_a_resnet_body():
     backbone = dict(
         type='ResNet',

@@ -47,9 +47,10 @@ class CollaborativeRCNN(TwoStageDetector):
         beta: Trust of the strong branch in pseudo labels. (The head's own ``beta``, if given, counts more; likewise
             for ``consistency``, ``rpn_weight_order`` and ``hard``.)
         hard: Whether bootstrapping takes decisions or probabilities.
-        teacher: A detector (``FastRCNN`` with ``WeakRoIHead``, its weights by ``init_cfg``) that makes the pseudo
-            ground truth in place of the weak branch. It is frozen, nothing trains the weak branch, and the teacher's
-            scores are the predictions of the weak branch: the cascade of the paper's ablation (CS_S).
+        teacher: A detector (``FastRCNN`` with ``WeakRoIHead``) that makes the pseudo ground truth in place of the weak
+            branch. It is frozen, nothing trains the weak branch, and the teacher's scores are the predictions of the
+            weak branch: the cascade of the paper's ablation (CS_S). Its weights come by its ``init_cfg``, or by a
+            checkpoint of stage 1 (with a MIL predictor at ``roi_head.bbox_head``) that is loaded into this detector.
         **kwargs: See ``mmdet.models.detectors.TwoStageDetector``.
 
     Raises:
@@ -88,9 +89,21 @@ class CollaborativeRCNN(TwoStageDetector):
         )
         self.teacher = None
         if teacher is not None:
-            self.teacher = MODELS.build(ConfigDict(teacher))
+            unused = dict(train_cfg=dict(rcnn=dict()), test_cfg=dict(rcnn=dict()))  # FastRCNN wants them
+            self.teacher = MODELS.build(ConfigDict({**unused, **teacher}))
             self.teacher.requires_grad_(False)
             self.roi_head.weak_head.requires_grad_(False)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        # a checkpoint of stage 1 is the teacher's, too; ImageNet weights, which have no fc_det, are not
+        start = f'{prefix}teacher.'
+        if (
+            self.teacher is not None
+            and f'{prefix}roi_head.bbox_head.fc_det.weight' in state_dict
+            and not any(key.startswith(start) for key in state_dict)
+        ):
+            state_dict.update({start + key.removeprefix(prefix): value for key, value in state_dict.items()})
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def train(self, mode: bool = True) -> CollaborativeRCNN:
         """Switch the mode; a teacher never trains."""

@@ -1,0 +1,3 @@
+# The same with the paper's loss: every RoI is compared with every proposal that overlaps it
+_base_ = ['collaborative_vgg16-s16_1xb1-200k_voc12.py']
+model = dict(consistency='pairwise')

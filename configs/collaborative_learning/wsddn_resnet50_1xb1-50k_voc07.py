@@ -1,0 +1,14 @@
+# Stage 1 on ResNet-50. Ours: the public code's ResNet configs do not run
+_base_ = [
+    '../_base_/models/collaborative_wsddn_resnet50.py', '../_base_/datasets/voc07_collaborative.py',
+    '../_base_/schedules/collaborative_wsddn_50k.py', '../_base_/default_runtime.py'
+]
+optim_wrapper = dict(paramwise_cfg=dict(bias_lr_mult=1.0))
+# iterations, not epochs
+train_dataloader = dict(sampler=dict(type='InfiniteSampler'))
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(by_epoch=False, interval=5000))
+log_processor = dict(by_epoch=False)
+val_evaluator = [dict(type='WeakVOCMetric')]
+test_evaluator = val_evaluator
+# made by: python tools/convert_weights.py resnet-caffe resnet50-caffe.pth weights/resnet50_caffe.pth
+load_from = 'weights/resnet50_caffe.pth'
