@@ -8,7 +8,6 @@ import torch
 from scipy import ndimage
 
 from wsod_mm.functional.crf_labels import hard_unary, soft_unary
-from wsod_mm.ops import dense_crf as module
 from wsod_mm.ops.bilateral_grid import BilateralGrid
 from wsod_mm.ops.crf_mean_field import MAX_EXACT_PIXELS, bilateral_features, gaussian_blur, pixel_grid
 from wsod_mm.ops.dense_crf import DenseCRFParams, dense_crf, resolve_crf_backend
@@ -173,7 +172,7 @@ def test_colours_are_turned_where_that_saves_cells(monkeypatch):
 
 
 def test_backend_without_pydensecrf(monkeypatch):
-    monkeypatch.setattr(module.importlib.util, 'find_spec', lambda name: None)
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     assert resolve_crf_backend('auto') == 'grid' and resolve_crf_backend() == 'grid'
     with pytest.raises(ModuleNotFoundError, match='pip install pydensecrf2'):
         resolve_crf_backend('pydensecrf')
@@ -182,7 +181,7 @@ def test_backend_without_pydensecrf(monkeypatch):
 
 
 def test_backend_with_pydensecrf(monkeypatch):
-    monkeypatch.setattr(module.importlib.util, 'find_spec', lambda name: object())
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: object())
     assert resolve_crf_backend() == resolve_crf_backend('pydensecrf') == 'pydensecrf'
     assert [resolve_crf_backend(name) for name in ('grid', 'exact', 'none')] == ['grid', 'exact', 'none']
     with pytest.raises(ValueError, match='must be one of'):
