@@ -92,7 +92,7 @@ def test_broken_images(work, arguments, tmp_path):
 def test_wrong_checkpoints(work, arguments, tmp_path):
     image = work / 'kit/VOC2007/JPEGImages/000001.jpg'
     config = toy_config(work / 'kit', **{'model.bbox_head.num_classes': 5})
-    with pytest.raises(CheckpointError, match='epoch_4.pth is not one of this detector: .* bbox_head.'):
+    with pytest.raises(CheckpointError, match='epoch_4.pth is not one of this model: .* bbox_head.'):
         image_uncertainty(config, arguments[1], image)
     with pytest.raises(FileNotFoundError, match='gone.pth'):
         image_uncertainty(arguments[0], work / 'gone.pth', image)

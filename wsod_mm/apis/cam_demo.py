@@ -17,10 +17,11 @@ from mmengine.registry import init_default_scope
 
 from wsod_mm.apis.command_line import run_command
 from wsod_mm.apis.config import UsageError, load_config
-from wsod_mm.apis.uncertainty import Images, _model, find_images
+from wsod_mm.apis.uncertainty import Images, find_images
 from wsod_mm.datasets.rgb_image import read_rgb_image
 from wsod_mm.functional.box_rule import BoxRule
-from wsod_mm.utils.checkpoint_io import latest_checkpoint, load_plain
+from wsod_mm.registry import MODELS
+from wsod_mm.utils.checkpoint_io import latest_checkpoint, load_weights
 from wsod_mm.utils.io import atomic_write
 from wsod_mm.utils.paths import config_dir
 from wsod_mm.visualization.cam_panel import cam_panel
@@ -94,8 +95,8 @@ def localize_images(
         test['cam_class'] = 'pred'
     config.model.test_cfg = test
     pipeline = Compose(_pipeline(config, compat))
-    model = _model(config, checkpoint)
-    classes = _classes(config, checkpoint, model.cam_head.num_classes)
+    model = MODELS.build(deepcopy(config.model))
+    classes = _classes(config, load_weights(model, checkpoint), model.cam_head.num_classes)
     if class_ids is not None and not all(0 <= k < len(classes) for k in class_ids):
         raise UsageError(f'class ids {list(class_ids)}: the classifier has classes 0 to {len(classes) - 1}')
     model = model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
@@ -119,8 +120,7 @@ def _pipeline(config: Config, compat: str | None) -> list[dict[str, Any]]:
     return [load, *_BLOG_VIEW, dict(type='PackWeakInputs')] if compat else [load, *rest]
 
 
-def _classes(config: Config, checkpoint: str, count: int) -> list[str]:
-    meta = load_plain(checkpoint, map_location='cpu').get('meta') or {}
+def _classes(config: Config, meta: dict[str, Any], count: int) -> list[str]:
     names = (meta.get('dataset_meta') or {}).get('classes') or config.get('classes') or ()
     return list(names) if len(names) == count else [f'class {k}' for k in range(count)]
 

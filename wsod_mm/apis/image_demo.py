@@ -16,11 +16,12 @@ from mmengine.structures import InstanceData
 
 from wsod_mm.apis.command_line import run_command
 from wsod_mm.apis.config import UsageError, load_config
-from wsod_mm.apis.uncertainty import _model, find_images
+from wsod_mm.apis.uncertainty import find_images
 from wsod_mm.datasets.image_file import read_image_size
 from wsod_mm.proposals.errors import ProposalFileError
 from wsod_mm.proposals.selective_search import selective_search
-from wsod_mm.registry import DATASETS
+from wsod_mm.registry import DATASETS, MODELS
+from wsod_mm.utils.checkpoint_io import load_weights
 from wsod_mm.utils.io import atomic_write
 from wsod_mm.visualization import draw_boxes, select_for_display, side_by_side
 
@@ -64,7 +65,8 @@ class ImageDetector:
         config = deepcopy(config)
         if branch is not None:
             config.model.test_cfg.branch = branch
-        self.model = _model(config, checkpoint)
+        self.model = MODELS.build(deepcopy(config.model))
+        load_weights(self.model, checkpoint)
         self.model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
         self.pipeline = Compose(_pipeline(config, self.proposals is not None))
         self.classes = _class_names(config)

@@ -11,7 +11,7 @@ from torch import nn
 
 from wsod_mm.apis.config import load_config
 from wsod_mm.registry import DATASETS, MODELS
-from wsod_mm.utils.checkpoint_io import CheckpointError, compare_state, load_plain
+from wsod_mm.utils.checkpoint_io import load_weights
 
 __all__ = ['class_names', 'load_model', 'dataset_settings']
 
@@ -46,17 +46,7 @@ def load_model(
     model = MODELS.build(deepcopy(config.model))
     meta: dict[str, Any] = {}
     if checkpoint is not None:
-        saved = load_plain(checkpoint, map_location='cpu')
-        meta = saved.get('meta', {}) if isinstance(saved.get('meta'), dict) else {}
-        weights = saved.get('state_dict', saved)
-        difference = compare_state(model, weights)
-        wrong = [*difference.missing, *difference.mismatched]
-        if wrong:
-            raise CheckpointError(
-                f'{checkpoint} is not one of this model: {len(wrong)} of {len(wrong) + difference.matching} weights '
-                f'are missing or of another shape, for instance {wrong[0]}; give the config that it was trained with'
-            )
-        model.load_state_dict({name.removeprefix('module.'): value for name, value in weights.items()}, strict=False)
+        meta = load_weights(model, checkpoint)
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     return model.to(device).eval(), config, class_names(config, meta)
 

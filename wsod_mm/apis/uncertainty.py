@@ -17,7 +17,7 @@ from wsod_mm.apis.command_line import run_command
 from wsod_mm.apis.config import UsageError, load_config
 from wsod_mm.datasets.image_file import IMAGE_SUFFIXES, incomplete_reason, read_image_size
 from wsod_mm.registry import MODELS, TASK_UTILS
-from wsod_mm.utils.checkpoint_io import CheckpointError, compare_state, load_plain
+from wsod_mm.utils.checkpoint_io import load_weights
 
 __all__ = ['find_images', 'image_uncertainty', 'main']
 
@@ -57,7 +57,9 @@ def image_uncertainty(
     scorer = _strategy(config, strategy)
     pipeline = Compose(_pipeline(config))
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    model = _model(config, checkpoint).to(device).eval()
+    model = MODELS.build(deepcopy(config.model))
+    load_weights(model, checkpoint)
+    model = model.to(device).eval()
     try:
         scorer.check(model)
     except ValueError as error:
@@ -122,21 +124,6 @@ def _pipeline(config: Config) -> list[dict[str, Any]]:
     if not steps:
         raise UsageError('the config has no pipeline in active_learning.score_dataloader, nor in test_dataloader')
     return steps
-
-
-def _model(config: Config, checkpoint: str | os.PathLike) -> torch.nn.Module:
-    model = MODELS.build(deepcopy(config.model))
-    weights = load_plain(checkpoint, map_location='cpu')
-    weights = weights.get('state_dict', weights)
-    difference = compare_state(model, weights)
-    wrong = [*difference.missing, *difference.mismatched]
-    if wrong:
-        raise CheckpointError(
-            f'{checkpoint} is not one of this detector: {len(wrong)} of {len(wrong) + difference.matching} weights are '
-            f'missing or of another shape, for instance {wrong[0]}; give the config that it was trained with'
-        )
-    model.load_state_dict({name.removeprefix('module.'): value for name, value in weights.items()}, strict=False)
-    return model
 
 
 def _score(model: torch.nn.Module, strategy: Any, pipeline: Compose, number: int, path: Path) -> float:

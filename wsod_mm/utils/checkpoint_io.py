@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.logging import print_log
 
-__all__ = ['CheckpointError', 'StateDifference', 'UNSAFE_SWITCH', 'compare_state', 'latest_checkpoint', 'load_plain']
+__all__ = [
+    'CheckpointError',
+    'StateDifference',
+    'UNSAFE_SWITCH',
+    'compare_state',
+    'latest_checkpoint',
+    'load_plain',
+    'load_weights',
+]
 
 UNSAFE_SWITCH = 'WSOD_MM_UNSAFE_CHECKPOINT'
 
@@ -94,6 +102,35 @@ def compare_state(model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor]
     missing = [k for k in ours if k not in theirs]
     unexpected = [k for k in theirs if k not in ours]
     return StateDifference(missing, unexpected, mismatched, len(ours) - len(missing) - len(mismatched))
+
+
+def load_weights(model: torch.nn.Module, checkpoint: str | os.PathLike) -> dict[str, Any]:
+    """Load all weights of a model.
+
+    Args:
+        model: The model; changed in place.
+        checkpoint: Of this library, or a bare state dict; further entries are left out.
+
+    Returns:
+        The checkpoint's ``meta``; empty if it has none.
+
+    Raises:
+        CheckpointError: If the file is damaged, or lacks a weight of the model or has it in another shape.
+        FileNotFoundError: If there is no such file.
+    """
+    saved = load_plain(checkpoint, map_location='cpu')
+    weights = saved.get('state_dict', saved)
+    difference = compare_state(model, weights)
+    wrong = [*difference.missing, *difference.mismatched]
+    if wrong:
+        raise CheckpointError(
+            f'{checkpoint} is not one of this model: {len(wrong)} of {len(wrong) + difference.matching} weights are '
+            f'missing or of another shape, for instance {wrong[0]}; give the config that it was trained with, and '
+            'convert published weights with tools/convert_weights.py'
+        )
+    model.load_state_dict({name.removeprefix('module.'): value for name, value in weights.items()}, strict=False)
+    meta = saved.get('meta')
+    return meta if isinstance(meta, dict) else {}
 
 
 def latest_checkpoint(work_dir: str | os.PathLike) -> str | None:

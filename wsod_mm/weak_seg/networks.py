@@ -1,5 +1,6 @@
 """Trained networks and how they want their images."""
 
+import copy
 import os
 from typing import Any
 
@@ -8,7 +9,7 @@ from mmengine.model import BaseModel
 
 from wsod_mm.functional.image_input import PixelNorm
 from wsod_mm.registry import MODELS, TRANSFORMS
-from wsod_mm.utils.checkpoint_io import CheckpointError, compare_state, load_plain
+from wsod_mm.utils.checkpoint_io import load_weights
 from wsod_mm.utils.walk import each_dict
 
 __all__ = ['label_stride', 'load_network', 'pixel_norm', 'transforms_of']
@@ -33,18 +34,8 @@ def load_network(config: str | os.PathLike | Config, checkpoint: str | os.PathLi
         FileNotFoundError: If a file is missing.
     """
     config = config if isinstance(config, Config) else Config.fromfile(str(config))
-    model = MODELS.build(config.model)
-    state = load_plain(checkpoint, map_location='cpu')
-    state = state.get('state_dict', state)
-    difference = compare_state(model, state)
-    wrong = [*difference.missing, *difference.mismatched]
-    if wrong:
-        raise CheckpointError(
-            f'{checkpoint} does not fit {config.filename}: {len(wrong)} of {len(wrong) + difference.matching} weights '
-            f'are missing or of another shape, for instance {wrong[0]}; give the config that it was trained with, and '
-            'convert published weights with tools/convert_weights.py'
-        )
-    model.load_state_dict({key.removeprefix('module.'): value for key, value in state.items()}, strict=False)
+    model = MODELS.build(copy.deepcopy(config.model))
+    load_weights(model, checkpoint)
     return model.to(device).eval()
 
 
