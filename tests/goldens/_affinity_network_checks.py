@@ -306,16 +306,3 @@ def check_psa_affinity_from_features(path):
         assert not head.affinities(small, border='reference').any()
         assert head.affinities(small, border='full').any()
     g.done()
-
-
-CHECKS = {
-    'arch_vgg16_cls': check_arch_cls,
-    'arch_resnet38_cls': check_arch_cls,
-    'arch_vgg16_aff': check_arch_aff,
-    'arch_resnet38_aff': check_arch_aff,
-    'arch_resnet50_cam': check_arch_resnet50_cam,
-    'arch_resnet50_irn': check_arch_resnet50_irn,
-    'psa_poly_sgd': check_psa_poly_sgd,
-    'psa_cam_from_features': check_psa_cam_from_features,
-    'psa_affinity_from_features': check_psa_affinity_from_features,
-}

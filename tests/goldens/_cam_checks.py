@@ -133,14 +133,3 @@ def check_overlay(path):
     )
     g.compare('out_uint8', out)
     g.done()
-
-
-CHECKS = {
-    'blog_cam': check_blog_cam,
-    'normalize': check_normalize,
-    'wsol_boxes': check_wsol_boxes,
-    'wsol_iou': check_wsol_iou,
-    'wsol_maxboxacc': check_wsol_maxboxacc,
-    'wsol_pxap': check_wsol_pxap,
-    'overlay': check_overlay,
-}

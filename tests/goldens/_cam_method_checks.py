@@ -122,13 +122,3 @@ def check_grad_family(path):
         g.compare(f'{name}_scaled', scaled, **tolerance)
         g.compare(f'{name}_final', fuse_cams([scaled]), **tolerance)
     g.done()
-
-
-CHECKS = {
-    'has': check_has,
-    'adl': check_adl,
-    'acol': check_acol,
-    'spg': check_spg,
-    'cutmix_bbox': check_cutmix_bbox,
-    'grad_family': check_grad_family,
-}

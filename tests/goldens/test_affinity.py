@@ -9,7 +9,15 @@ from . import _affinity_walk_checks as walk
 from ._common import cases, check_families, family
 
 CHECKS = {
-    **network.CHECKS,
+    'arch_vgg16_cls': network.check_arch_cls,
+    'arch_resnet38_cls': network.check_arch_cls,
+    'arch_vgg16_aff': network.check_arch_aff,
+    'arch_resnet38_aff': network.check_arch_aff,
+    'arch_resnet50_cam': network.check_arch_resnet50_cam,
+    'arch_resnet50_irn': network.check_arch_resnet50_irn,
+    'psa_poly_sgd': network.check_psa_poly_sgd,
+    'psa_cam_from_features': network.check_psa_cam_from_features,
+    'psa_affinity_from_features': network.check_psa_affinity_from_features,
     'psa_pair_indices': pairs.check_psa_pair_indices,
     'psa_affinity_labels': pairs.check_psa_affinity_labels,
     'psa_affinity_loss': pairs.check_psa_affinity_loss,
