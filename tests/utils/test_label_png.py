@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsod_mm.utils.label_png import read_label_png, voc_palette, write_label_png
+from wsod_mm.utils.label_png import read_label_png, voc_palette, write_grey_png, write_label_png
 
 LABEL = np.array([[0, 1, 20], [255, 15, 7]], np.int64)
 
@@ -41,6 +41,12 @@ def test_grey_colour_and_two_level_files(tmp_path):
     np.testing.assert_array_equal(read_label_png(path), LABEL)
     Image.fromarray(LABEL > 0).save(path)
     np.testing.assert_array_equal(read_label_png(path), LABEL > 0)
+
+
+def test_shares_in_grey(tmp_path):
+    write_grey_png(tmp_path / 'new' / 'map.png', np.array([[0.0, 0.2, 0.999], [1.0, 0.501, 0.5]]))
+    with Image.open(tmp_path / 'new' / 'map.png') as picture:
+        assert picture.mode == 'L' and np.asarray(picture).tolist() == [[0, 51, 255], [255, 128, 128]]
 
 
 def test_wrong_files(tmp_path):

@@ -32,12 +32,12 @@ def job_of(finished, stage, root) -> ImageJob:
 
 
 def kill_at(number: int, job: ImageJob) -> None:
-    """Work on a job, and be gone when file ``number`` is written but not yet renamed."""
-    rename, count = os.replace, 0
+    """Work on a job, and be gone when file ``number`` (of those that count) is written but not yet renamed."""
+    rename, count, folder = os.replace, 0, job.path(job.records()[0]).parent
 
     def replace(*paths):
         nonlocal count
-        count += 1
+        count += Path(paths[1]).parent == folder
         if count == number:
             os.kill(os.getpid(), signal.SIGKILL)
         rename(*paths)

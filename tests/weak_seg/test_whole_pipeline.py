@@ -18,6 +18,7 @@ from wsod_mm.utils.label_png import read_label_png
 from wsod_mm.weak_seg.config import load_weak_seg_config
 from wsod_mm.weak_seg.image_lists import ImageLists
 from wsod_mm.weak_seg.pipeline import weak_seg_stages
+from wsod_mm.weak_seg.results import WeakSegResults
 
 from .tiny import CLASSES, IMAGE_STAGES, patch_commands, run_tiny
 
@@ -40,7 +41,7 @@ def test_every_stage_leaves_its_files(finished):
     assert set(finished.calls) == {*IMAGE_STAGES, 'classifier', 'affinity', 'irn'}
     assert {p.name for p in finished.root.iterdir()} == set(ALL)
     folders = {'train': ('crf_labels/maps', 'ir_labels/masks'), 'infer': ('cam/maps', 'cam_crf/masks', 'walk/masks')}
-    folders['infer'] += ('sem_seg/masks', 'ins_seg/instances')
+    folders['infer'] += ('sem_seg/masks', 'sem_seg/boundary', 'ins_seg/instances')
     for name, paths in folders.items():
         for path in paths:
             assert {p.stem for p in (finished.root / path).iterdir()} == set(images.lists[name]), path
@@ -53,6 +54,8 @@ def test_every_stage_leaves_its_files(finished):
         for stage in ('cam_crf', 'walk', 'sem_seg'):
             label = read_label_png(finished.root / stage / 'masks' / f'{record.img_id}.png')
             assert label.shape == (height, width) and set(np.unique(label)) <= allowed
+        boundary = WeakSegResults(finished.root).boundary(record.img_id)
+        assert boundary.shape == maps.low.shape[1:] and 0 <= boundary.min() <= boundary.max() <= 1
         instances = read_instances(finished.root / 'ins_seg' / 'instances' / f'{record.img_id}.npz')
         assert instances.masks.shape[1:] == (height, width) and set(instances.labels) <= set(record.labels)
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from .io import atomic_write
 
-__all__ = ['read_label_png', 'voc_palette', 'write_label_png']
+__all__ = ['read_label_png', 'voc_palette', 'write_grey_png', 'write_label_png']
 
 
 def voc_palette() -> np.ndarray:
@@ -49,6 +49,17 @@ def write_label_png(path: str | os.PathLike, label: np.ndarray) -> None:
     picture.putpalette(voc_palette().tobytes())
     with atomic_write(path, '.png') as temporary:
         picture.save(temporary, 'PNG')
+
+
+def write_grey_png(path: str | os.PathLike, values: np.ndarray) -> None:
+    """Write a map of shares as a grey picture of 8 bits, atomically.
+
+    Args:
+        path: The file to be written; its folder is made when missing.
+        values: ``[h, w]`` float in [0, 1].
+    """
+    with atomic_write(path, '.png') as temporary:
+        Image.fromarray(np.rint(255 * np.asarray(values)).astype(np.uint8)).save(temporary, 'PNG')
 
 
 def read_label_png(path: str | os.PathLike) -> np.ndarray:

@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 from .config import WeakSegConfig
 
-__all__ = ['LabelSource', 'label_sources']
+__all__ = ['LABEL_MAPS', 'LabelSource', 'label_sources']
+
+#: Stage -> what its label maps are called, from the simplest to the last.
+LABEL_MAPS = {'cam_crf': 'CAM + CRF', 'walk': 'AffinityNet', 'sem_seg': 'IRN'}
 
 
 class LabelSource(NamedTuple):
@@ -23,9 +26,5 @@ class LabelSource(NamedTuple):
 
 def label_sources(config: WeakSegConfig) -> list[LabelSource]:
     """Label maps that the stages of a config make, from the simplest to the last."""
-    chosen = [
-        (config.cam_crf, LabelSource('cam_crf', 'CAM + CRF', 'cam_crf/masks')),
-        (config.affinitynet, LabelSource('walk', 'AffinityNet', 'walk/masks')),
-        (config.irn, LabelSource('sem_seg', 'IRN', 'sem_seg/masks')),
-    ]
-    return [source for options, source in chosen if options is not None]
+    made = {'cam_crf': config.cam_crf, 'walk': config.affinitynet, 'sem_seg': config.irn}
+    return [LabelSource(key, name, f'{key}/masks') for key, name in LABEL_MAPS.items() if made[key] is not None]

@@ -19,11 +19,9 @@ from wsod_mm.functional.confusion import confusion_matrix, iou_from_confusion, l
 from wsod_mm.utils.label_png import read_label_png
 
 from .image_lists import ImageLists
+from .label_sources import LABEL_MAPS
 
 __all__ = ['ImageIoU', 'WeakSegResults']
-
-#: Stage -> what its label maps are called, from the simplest to the last.
-_LABEL_MAPS = {'cam_crf': 'CAM + CRF', 'walk': 'AffinityNet', 'sem_seg': 'IRN'}
 
 
 class ImageIoU(NamedTuple):
@@ -83,7 +81,7 @@ class WeakSegResults:
     @functools.cached_property
     def label_maps(self) -> dict[str, str]:
         """Stages that have made label maps -> name of these maps."""
-        return {key: name for key, name in _LABEL_MAPS.items() if next(self._folder(key).glob('**/*.png'), None)}
+        return {key: name for key, name in LABEL_MAPS.items() if next(self._folder(key).glob('**/*.png'), None)}
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -129,10 +127,7 @@ class WeakSegResults:
         return read_instances(path) if path.is_file() else None
 
     def boundary(self, img_id: str) -> np.ndarray | None:
-        """Boundary map of an image, ``[h, w]`` in [0, 1]; ``None`` where none is stored.
-
-        That is ``sem_seg/boundary/<id>.png``, 8-bit grey.
-        """
+        """IRN's boundary map of an image, ``[h, w]`` in [0, 1] in steps of 1/255; ``None`` where it is not made."""
         path = self.root / 'sem_seg' / 'boundary' / f'{img_id}.png'
         if not path.is_file():
             return None

@@ -1,10 +1,10 @@
-"""Stage ``sem_seg``: the random walk of IRN, ``masks/<id>.png``."""
+"""Stage ``sem_seg``: the random walk of IRN, ``masks/<id>.png``, and its boundaries, ``boundary/<id>.png``."""
 
 from collections.abc import Callable
 
 from wsod_mm.functional.walk_labels import irn_walk_labels
 from wsod_mm.pipeline.stage import Stage
-from wsod_mm.utils.label_png import write_label_png
+from wsod_mm.utils.label_png import write_grey_png, write_label_png
 
 from ..config import WeakSegConfig
 from ..image_job import ImageJob
@@ -39,6 +39,8 @@ def sem_seg_worker(job: ImageJob) -> Callable[[ImageRecord], None]:
         label = irn_walk_labels(
             found.cam, found.keys, found.boundary, found.size, options['background'], found.stride, **walk
         )
+        # for the eye; before the mask, which says that the image is done
+        write_grey_png(job.file_of('sem_seg', 'boundary/{}.png', record), found.boundary.cpu().numpy())
         write_label_png(job.path(record), label.cpu().numpy())
 
     return make
