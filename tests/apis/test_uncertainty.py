@@ -6,7 +6,8 @@ import torch
 
 from tests.engine.runners.experiment import _fast, run, toy_config, write_devkit
 from wsod_mm.apis.config import UsageError
-from wsod_mm.apis.uncertainty import find_images, image_uncertainty, main
+from wsod_mm.apis.image_paths import find_images
+from wsod_mm.apis.uncertainty import image_uncertainty, main
 from wsod_mm.registry import MODELS
 from wsod_mm.utils.checkpoint_io import CheckpointError
 

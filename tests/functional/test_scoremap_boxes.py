@@ -6,7 +6,7 @@ import torch
 
 from wsod_mm.functional.box_rule import BOX_PRESETS, BoxRule, box_rule
 from wsod_mm.functional.cam_localization import score_map
-from wsod_mm.functional.scoremap_boxes import boxes_from_scoremap, boxes_from_scoremaps
+from wsod_mm.functional.scoremap_boxes import boxes_from_scoremap, boxes_from_scoremaps, mask_from_scoremap
 
 
 def picture(*rows):
@@ -71,6 +71,16 @@ def test_thresholds_are_strict_and_in_whole_numbers():
     assert rows(boxes_from_scoremap(ramp[:, :101], threshold=0.2)) == [(21, 0, 101, 1)]  # of the map's own maximum
     assert rows(boxes_from_scoremap(ramp[:, :101], 'blog')) == []
     assert rows(boxes_from_scoremap(ramp, threshold=0.95, threshold_mode='quantile')) == [(243, 0, 256, 1)]
+
+
+def test_mask_of_every_kind_of_threshold():
+    scoremap = np.linspace(0, 1, 256).reshape(16, 16)  # 0 .. 255
+    for rule, above in ((box_rule('cvpr16'), 51), (box_rule('blog'), 170)):
+        assert mask_from_scoremap(scoremap, rule).sum() == 255 - above
+    quantile = box_rule('default', threshold_mode='quantile', threshold=0.75)
+    assert mask_from_scoremap(torch.from_numpy(scoremap), quantile).sum() == 64
+    with pytest.raises(ValueError, match='NaN'):
+        mask_from_scoremap(np.full((2, 2), np.nan))
 
 
 def test_corners():

@@ -13,15 +13,15 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config, DictAction
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
 
 from wsod_mm.apis.command_line import run_command
 from wsod_mm.apis.config import UsageError, load_config
-from wsod_mm.apis.uncertainty import Images, find_images
+from wsod_mm.apis.image_paths import Images, find_images
+from wsod_mm.apis.image_pipeline import TURNED
+from wsod_mm.apis.model_loading import dataset_settings, load_model
 from wsod_mm.datasets.rgb_image import read_rgb_image
 from wsod_mm.functional.box_rule import BoxRule
-from wsod_mm.registry import MODELS
-from wsod_mm.utils.checkpoint_io import latest_checkpoint, load_weights
+from wsod_mm.utils.checkpoint_io import latest_checkpoint
 from wsod_mm.utils.io import atomic_write
 from wsod_mm.utils.paths import config_dir
 from wsod_mm.visualization.cam_panel import cam_panel
@@ -66,7 +66,7 @@ def localize_images(
         config: Of a ``CAMLocalizer``, or its path. The images go through its test pipeline, but are turned as their
             EXIF tags ask.
         checkpoint: Weights.
-        images: See :func:`~wsod_mm.apis.uncertainty.find_images`.
+        images: See :func:`~wsod_mm.apis.image_paths.find_images`.
         class_ids: Which classes to show; ``None``: as the config says, the best where it says ``'gt'``.
         compat: ``'blog'``: the blog's view, map and boxes, its misplaced boxes included.
         device: For instance ``'cuda:1'``; ``None``: the GPU if there is one.
@@ -86,7 +86,6 @@ def localize_images(
     if str(config.model.type).rsplit('.', 1)[-1] != 'CAMLocalizer':
         raise UsageError(f'the model of the config is {config.model.type}, not CAMLocalizer')
     paths = find_images(images)
-    init_default_scope(config.get('default_scope', 'wsod_mm'))
     test = dict(config.model.get('test_cfg') or {}, cam_size='original', top1_instances=False)
     test.update(_BLOG_TEST if compat else {})
     if class_ids is not None:
@@ -94,12 +93,12 @@ def localize_images(
     elif test.get('cam_class') == 'gt':
         test['cam_class'] = 'pred'
     config.model.test_cfg = test
-    pipeline = Compose(_pipeline(config, compat))
-    model = MODELS.build(deepcopy(config.model))
-    classes = _classes(config, load_weights(model, checkpoint), model.cam_head.num_classes)
+    steps = _pipeline(config, compat)
+    model, _, names = load_model(config, checkpoint, device)
+    pipeline = Compose(steps)
+    classes = _classes(names, model.cam_head.num_classes)
     if class_ids is not None and not all(0 <= k < len(classes) for k in class_ids):
         raise UsageError(f'class ids {list(class_ids)}: the classifier has classes 0 to {len(classes) - 1}')
-    model = model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
     for path in paths:
         image = read_rgb_image(path, apply_exif=True)
         with torch.no_grad():
@@ -109,20 +108,15 @@ def localize_images(
 
 
 def _pipeline(config: Config, compat: str | None) -> list[dict[str, Any]]:
-    dataset = (config.get('test_dataloader') or {}).get('dataset', {})
-    while 'dataset' in dataset:
-        dataset = dataset['dataset']
-    load, *rest = deepcopy(list(dataset.get('pipeline', ()))) or [None]
-    turned = {'LoadRGBImage': dict(apply_exif=True), 'LoadWeakImage': dict(color_type='color')}
-    if load is None or load['type'] not in turned:
-        raise UsageError(f'the test pipeline must begin with {" or ".join(turned)}')
-    load.update(turned[load['type']])
+    load, *rest = deepcopy(list(dataset_settings(config).get('pipeline', ()))) or [None]
+    if load is None or load['type'] not in TURNED:
+        raise UsageError(f'the test pipeline must begin with {" or ".join(TURNED)}')
+    load.update(TURNED[load['type']])
     return [load, *_BLOG_VIEW, dict(type='PackWeakInputs')] if compat else [load, *rest]
 
 
-def _classes(config: Config, meta: dict[str, Any], count: int) -> list[str]:
-    names = (meta.get('dataset_meta') or {}).get('classes') or config.get('classes') or ()
-    return list(names) if len(names) == count else [f'class {k}' for k in range(count)]
+def _classes(names: Sequence[str] | None, count: int) -> list[str]:
+    return list(names) if names and len(names) == count else [f'class {k}' for k in range(count)]
 
 
 def _panel(found: LocalizedImage) -> np.ndarray:

@@ -11,14 +11,14 @@ from mmengine.config import Config
 from torch import Tensor
 
 from wsod_mm.apis.config import UsageError
+from wsod_mm.apis.image_paths import find_images
 from wsod_mm.apis.image_pipeline import ImagePipeline
 from wsod_mm.apis.model_loading import load_model
-from wsod_mm.apis.uncertainty import find_images
 from wsod_mm.explain.layer_hooks import LayerHooks
 from wsod_mm.explain.layers import TargetLayer
 from wsod_mm.functional.box_rule import BoxRule, box_rule
 from wsod_mm.functional.cam_placement import cam_placement, place_score_map
-from wsod_mm.functional.scoremap_boxes import _level, boxes_from_scoremap, scoremap_uint8
+from wsod_mm.functional.scoremap_boxes import boxes_from_scoremap, mask_from_scoremap
 from wsod_mm.models.detectors.cam_test_options import CAMTestOptions
 
 __all__ = ['CAMInferencer', 'CAMResult']
@@ -172,9 +172,8 @@ class CAMInferencer:
             return CAMResult(labels, probabilities, heatmaps=heat)
         if to == 'masks':
             masks = torch.zeros(maps.shape, dtype=torch.bool)
-            for mask, each in zip(masks, maps.numpy(), strict=True):
-                values = scoremap_uint8(each)
-                mask[:] = torch.from_numpy(values > _level(values, rule))
+            for mask, each in zip(masks, maps, strict=True):
+                mask[:] = torch.from_numpy(mask_from_scoremap(each, rule))
             return CAMResult(labels, probabilities, masks=masks)
         found = [boxes_from_scoremap(each, rule) for each in maps]
         counts = torch.tensor([len(each.bboxes) for each in found], dtype=torch.long)

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,15 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 from wsod_mm.apis.command_line import run_command
 from wsod_mm.apis.config import UsageError, load_config
-from wsod_mm.apis.uncertainty import find_images
+from wsod_mm.apis.image_paths import find_images
+from wsod_mm.apis.model_loading import dataset_settings, load_model
 from wsod_mm.datasets.image_file import read_image_size
 from wsod_mm.proposals.errors import ProposalFileError
 from wsod_mm.proposals.selective_search import selective_search
-from wsod_mm.registry import DATASETS, MODELS
-from wsod_mm.utils.checkpoint_io import load_weights
 from wsod_mm.utils.io import atomic_write
 from wsod_mm.visualization import draw_boxes, select_for_display, side_by_side
 
@@ -56,20 +53,14 @@ class ImageDetector:
         device: str | None = None,
     ) -> None:
         config = config if isinstance(config, Config) else load_config(config)
-        init_default_scope(config.get('default_scope', 'wsod_mm'))
         if branch is not None and config.model.type != 'CollaborativeRCNN':
             raise UsageError(f'{config.model.type} has one branch only; leave branch out (--branch none)')
         if branch != 'strong' and proposals is None:
             raise UsageError(f'this branch scores proposals: give --proposals FILE.npy or --proposals {SEARCH}')
         self.proposals = None if branch == 'strong' else proposals
-        config = deepcopy(config)
-        if branch is not None:
-            config.model.test_cfg.branch = branch
-        self.model = MODELS.build(deepcopy(config.model))
-        load_weights(self.model, checkpoint)
-        self.model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
+        options = None if branch is None else {'model.test_cfg.branch': branch}
+        self.model, config, self.classes = load_model(config, checkpoint, device, options)
         self.pipeline = Compose(_pipeline(config, self.proposals is not None))
-        self.classes = _class_names(config)
         self.branch = branch
 
     @torch.no_grad()
@@ -113,14 +104,9 @@ class ImageDetector:
         return side_by_side(pictures, list(found))
 
 
-def _class_names(config: Config) -> Sequence[str]:
-    dataset = config.test_dataloader.dataset
-    return (dataset.get('metainfo') or {}).get('classes') or DATASETS.get(dataset.type).METAINFO['classes']
-
-
 def _pipeline(config: Config, with_proposals: bool) -> list[dict[str, Any]]:
     pipeline: list[dict[str, Any]] = []
-    for transform in config.test_dataloader.dataset.pipeline:
+    for transform in dataset_settings(config)['pipeline']:
         if not with_proposals and transform['type'] in ('LoadWeakProposals', 'DedupProposals'):
             continue
         if not with_proposals and transform['type'] == 'ProposalBroadcaster':

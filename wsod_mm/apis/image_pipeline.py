@@ -14,11 +14,10 @@ from torch import nn
 from wsod_mm.apis.config import UsageError
 from wsod_mm.apis.model_loading import dataset_settings
 
-__all__ = ['ImagePipeline', 'LoadedImage']
-
+__all__ = ['TURNED', 'ImagePipeline', 'LoadedImage']
 
 #: options with which our loaders turn an image as its EXIF tag asks, as MMDetection's does
-_TURNED = {'LoadRGBImage': dict(apply_exif=True), 'LoadWeakImage': dict(color_type='color')}
+TURNED = {'LoadRGBImage': dict(apply_exif=True), 'LoadWeakImage': dict(color_type='color')}
 
 
 class LoadedImage(NamedTuple):
@@ -53,7 +52,7 @@ class ImagePipeline:
         self.needs_proposals = any('Proposals' in str(step.get('type')) for step in steps)
         self._rgb = 'RGB' in str(steps[0].get('type'))
         if not self.needs_proposals:  # those are in the coordinates of the stored image
-            steps[0] = dict(steps[0], **_TURNED.get(str(steps[0].get('type')).rpartition('.')[2], {}))
+            steps[0] = dict(steps[0], **TURNED.get(str(steps[0].get('type')).rpartition('.')[2], {}))
         init_default_scope(config.get('default_scope', 'wsod_mm'))
         self._load, self._rest = Compose(steps[:1]), Compose(steps[1:])
 

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ from mmengine.registry import init_default_scope
 from wsod_mm.active.strategy_names import strategy_type
 from wsod_mm.apis.command_line import run_command
 from wsod_mm.apis.config import UsageError, load_config
-from wsod_mm.datasets.image_file import IMAGE_SUFFIXES, incomplete_reason, read_image_size
+from wsod_mm.apis.image_paths import Images, find_images
+from wsod_mm.datasets.image_file import read_image_size
 from wsod_mm.registry import MODELS, TASK_UTILS
 from wsod_mm.utils.checkpoint_io import load_weights
 
-__all__ = ['find_images', 'image_uncertainty', 'main']
-
-Images = str | os.PathLike | Sequence[str | os.PathLike]
+__all__ = ['image_uncertainty', 'main']
 
 
 def image_uncertainty(
@@ -36,7 +34,7 @@ def image_uncertainty(
     Args:
         config: That of the experiment, or its path.
         checkpoint: Weights of the whole detector.
-        images: See :func:`find_images`.
+        images: See :func:`~wsod_mm.apis.image_paths.find_images`.
         strategy: Type (see :func:`~wsod_mm.active.strategy_names.strategy_type`) or config of a strategy that gives
             one value per image; ``None``: that of the config.
         device: For instance ``'cuda:1'``; ``None``: the GPU if there is one.
@@ -65,41 +63,6 @@ def image_uncertainty(
     except ValueError as error:
         raise UsageError(str(error)) from error
     return [_score(model, scorer, pipeline, i, path) for i, path in enumerate(paths)]
-
-
-def find_images(images: Images) -> list[Path]:
-    """Files of images, checked before anything slow is done.
-
-    Args:
-        images: A file, a folder (its images, sorted by name), or several of these.
-
-    Returns:
-        The files.
-
-    Raises:
-        FileNotFoundError: If one does not exist.
-        ValueError: For a folder without images, or a file that is no image or is cut off.
-    """
-    given = [images] if isinstance(images, str | os.PathLike) else list(images)
-    paths: list[Path] = []
-    for path in map(Path, given):
-        if path.is_dir():
-            found = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-            if not found:
-                raise UsageError(f'{path} has no images ({", ".join(IMAGE_SUFFIXES)})')
-            paths += found
-        elif path.is_file():
-            paths.append(path)
-        else:
-            raise FileNotFoundError(f'no image file {path}')
-    if not paths:
-        raise UsageError('no images were given')
-    for path in paths:
-        reason = incomplete_reason(path.read_bytes())
-        if reason:
-            raise UsageError(f'{path} is broken: {reason}; get the file again or leave it out')
-        read_image_size(path)
-    return paths
 
 
 def _strategy(config: Config, strategy: str | dict[str, Any] | None) -> Any:

@@ -9,8 +9,8 @@ from mmengine.config import DictAction
 
 from wsod_mm.apis.command_line import run_command
 from wsod_mm.apis.config import UsageError
+from wsod_mm.apis.image_paths import find_images
 from wsod_mm.apis.model_loading import load_model
-from wsod_mm.apis.uncertainty import find_images
 from wsod_mm.utils.checkpoint_io import CheckpointError
 
 from .methods import CAM_METHODS

@@ -16,6 +16,7 @@ __all__ = [
     'boxes_from_scoremaps',
     'contour_rects',
     'contour_rects_and_largest',
+    'mask_from_scoremap',
     'rect_corners',
     'require_scoremap',
     'scoremap_uint8',
@@ -139,6 +140,22 @@ def rect_corners(
     return boxes
 
 
+def mask_from_scoremap(scoremap: Tensor | np.ndarray, rule: str | BoxRule = 'default') -> np.ndarray:
+    """Pixels of a score map whose contours :func:`boxes_from_scoremap` takes.
+
+    Args:
+        scoremap: See there.
+        rule: A preset's name or a rule; only its threshold counts.
+
+    Returns:
+        ``[H, W]`` bool.
+
+    Raises:
+        ValueError: The map or the rule is not valid.
+    """
+    return _mask(scoremap_uint8(require_scoremap(scoremap)), box_rule(rule))
+
+
 def boxes_from_scoremap(
     scoremap: Tensor | np.ndarray, rule: str | BoxRule = 'default', **changes: float | int | str | bool | None
 ) -> ScoremapBoxes:
@@ -161,7 +178,7 @@ def boxes_from_scoremap(
     rule = box_rule(rule, **changes)
     array = require_scoremap(scoremap)
     values = scoremap_uint8(array)
-    rects, areas = contour_rects(values > _level(values, rule), rule.contours, rule.connectivity)
+    rects, areas = contour_rects(_mask(values, rule), rule.contours, rule.connectivity)
     if rule.min_area:
         kept = areas >= rule.min_area
         rects, areas = rects[kept], areas[kept]
@@ -192,13 +209,15 @@ def boxes_from_scoremaps(
     return [boxes_from_scoremap(each, rule) for each in scoremaps]
 
 
-def _level(values: np.ndarray, rule: BoxRule) -> int:
-    """The whole number that pixels of the mask exceed."""
+def _mask(values: np.ndarray, rule: BoxRule) -> np.ndarray:
+    """Pixels of a uint8 map above the rule's threshold."""
     if rule.threshold_mode == 'relative':
-        return int(rule.threshold * int(values.max()))
-    if rule.threshold_mode == 'absolute':
-        return int(rule.threshold)
-    return int(np.quantile(values, rule.threshold))
+        level = int(rule.threshold * int(values.max()))
+    elif rule.threshold_mode == 'absolute':
+        level = int(rule.threshold)
+    else:
+        level = int(np.quantile(values, rule.threshold))
+    return values > level
 
 
 def _four_connected(mask: np.ndarray, outermost: bool) -> list[tuple[np.ndarray, tuple[int, int]]]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from wsod_mm.functional.box_rule import BoxRule
-from wsod_mm.functional.scoremap_boxes import _level, require_scoremap, scoremap_uint8
+from wsod_mm.functional.scoremap_boxes import mask_from_scoremap, require_scoremap, scoremap_uint8
 
 __all__ = ['cam_panel']
 
@@ -36,7 +36,7 @@ def cam_panel(
     if scoremap.shape != image.shape[:2]:
         raise ValueError(f'the map has {scoremap.shape} pixels, its image {image.shape[:2]}')
     heat = scoremap_uint8(require_scoremap(scoremap))
-    mask = (heat > _level(heat, rule)).astype(np.uint8) * 255
+    mask = mask_from_scoremap(heat, rule).astype(np.uint8) * 255
     found = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[-2]
     result = cv2.drawContours(np.ascontiguousarray(image).copy(), found, -1, _CONTOUR, 3)
     corners = np.rint(np.asarray(boxes, np.float64).reshape(-1, 4)).astype(int).tolist()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wsod_mm.registry import MODELS
 
-__all__ = ['ImageClassifier']
+__all__ = ['ImageClassifier', 'valid_cells']
 
 
 @MODELS.register_module()
@@ -132,10 +132,10 @@ class ImageClassifier(BaseModel):
     def _forward(self, inputs: Tensor, data_samples: OptSampleList = None) -> Tensor:
         """Logits ``[N, C]``."""
         feature = self.extract_feat(inputs)[-1]
-        return self.head(feature, _valid_cells(feature, inputs, data_samples))
+        return self.head(feature, valid_cells(feature, inputs, data_samples))
 
 
-def _valid_cells(feature: Tensor, inputs: Tensor, data_samples: OptSampleList) -> Tensor | None:
+def valid_cells(feature: Tensor, inputs: Tensor, data_samples: OptSampleList) -> Tensor | None:
     """``[N, h, w]`` float32: 1 for cells that begin inside the image; ``None`` when no image is
     padded."""
     height, width = inputs.shape[-2:]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wsod_mm.functional.cam_placement import cam_placement, place_score_map
 from wsod_mm.functional.scoremap_boxes import ScoremapBoxes, boxes_from_scoremaps
-from wsod_mm.models.classifiers.image_classifier import _valid_cells
+from wsod_mm.models.classifiers.image_classifier import valid_cells
 from wsod_mm.registry import MODELS
 
 from .cam_test_options import CAMTestOptions, positive_labels
@@ -69,7 +69,7 @@ class CAMLocalizer(BaseDetector):
     def _forward(self, batch_inputs: Tensor, batch_data_samples: OptSampleList = None) -> Tensor:
         """Logits ``[N, C]``."""
         feature = self.extract_feat(batch_inputs)[-1]
-        return self.cam_head(feature, _valid_cells(feature, batch_inputs, batch_data_samples))
+        return self.cam_head(feature, valid_cells(feature, batch_inputs, batch_data_samples))
 
     def class_activation_maps(self, inputs: Tensor) -> Tensor:
         """Maps of all classes ``[N, C, h, w]``, at least 0, on the grid of the backbone; as ``ImageClassifier`` has."""
@@ -90,7 +90,7 @@ class CAMLocalizer(BaseDetector):
             ValueError: Labels and head have different numbers of classes.
         """
         features = self.extract_feat(batch_inputs)
-        valid = _valid_cells(features[-1], batch_inputs, batch_data_samples)
+        valid = valid_cells(features[-1], batch_inputs, batch_data_samples)
         labels = [sample.gt_label for sample in batch_data_samples]
         target = torch.stack([label.score for label in labels])
         if target.shape[1] != self.cam_head.num_classes:
@@ -128,7 +128,7 @@ class CAMLocalizer(BaseDetector):
         """
         options = self.test_options
         feature = self.extract_feat(batch_inputs)[-1]
-        scores = self.cam_head.scores(self.cam_head(feature, _valid_cells(feature, batch_inputs, batch_data_samples)))
+        scores = self.cam_head.scores(self.cam_head(feature, valid_cells(feature, batch_inputs, batch_data_samples)))
         wanted = options.choose(scores, positive_labels(batch_data_samples))
         every = list(range(self.cam_head.num_classes))
         computed = [every if options.top1_instances else ids for ids in wanted]
