@@ -11,7 +11,6 @@ from wsod_mm.datasets import WeakJSONDataset
 from wsod_mm.datasets.label_files import (
     ListEntry,
     convert_legacy_labels,
-    labels_from_xml,
     read_image_labels_npy,
     read_image_list,
     write_label_json,
@@ -158,20 +157,6 @@ def test_converted_labels_feed_the_dataset(tmp_path):
         convert_legacy_labels(source, target, CLASSES[:2])
     with pytest.raises(ValueError, match="'a' have 3 entries, but there are 2"):
         write_label_json(target, {'a': CAT}, CLASSES[:2])
-
-
-def test_labels_from_xml(tmp_path):
-    objects = ''.join(
-        f'<object><name>{name}</name><difficult>{hard}</difficult>{part}</object>'
-        for name, hard, part in (('dog', 1, ''), ('cat', 0, '<part><name>cow</name></part>'), ('sofa', 0, ''))
-    )
-    (tmp_path / 'a.xml').write_text(f'<annotation>{objects}</annotation>')
-    assert labels_from_xml(tmp_path, ['a'], CLASSES)['a'].tolist() == [1, 0, 1]
-    assert labels_from_xml(tmp_path, ['a'], CLASSES, difficult='exclude')['a'].tolist() == [1, 0, 0]
-    with pytest.raises(FileNotFoundError, match=r'b\.xml'):
-        labels_from_xml(tmp_path, ['b'], CLASSES)
-    with pytest.raises(ValueError, match='difficult must be one of'):
-        labels_from_xml(tmp_path, ['a'], CLASSES, difficult='ignore')
 
 
 def test_image_sets_of_affinitynet_name_files(tmp_path):

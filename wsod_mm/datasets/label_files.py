@@ -13,13 +13,10 @@ from wsod_mm.utils.io import write_json
 
 from .image_file import IMAGE_SUFFIXES
 from .legacy_npy import load_legacy_npy
-from .options import require_one_of
-from .voc_files import read_voc_xml
 
 __all__ = [
     'ListEntry',
     'convert_legacy_labels',
-    'labels_from_xml',
     'read_image_labels_npy',
     'read_image_list',
     'write_label_json',
@@ -118,38 +115,6 @@ def read_image_labels_npy(
     return labels
 
 
-def labels_from_xml(
-    folder: str | os.PathLike, image_ids: Sequence[str], classes: Sequence[str], difficult: str = 'include'
-) -> dict[str, np.ndarray]:
-    """Image labels from the objects of VOC annotations; names that are no class are skipped.
-
-    Source: specs/affinity.md 2.2.
-
-    Args:
-        folder: ``Annotations``.
-        image_ids: Ids.
-        classes: C names.
-        difficult: ``'include'``: a class is present that the image has only as difficult objects (the public code);
-            ``'exclude'``: it is not.
-
-    Returns:
-        ``[C]`` float32 of zeros and ones per id.
-
-    Raises:
-        FileNotFoundError: If an annotation is missing.
-        ValueError: If one is damaged.
-    """
-    require_one_of('difficult', difficult, ('include', 'exclude'))
-    index = {name: i for i, name in enumerate(classes)}
-    labels = {}
-    for img_id in image_ids:
-        _, _, objects = read_voc_xml(Path(folder) / f'{img_id}.xml', with_boxes=False)
-        vector = np.zeros(len(classes), np.float32)
-        vector[[index[o.name] for o in objects if o.name in index and (difficult == 'include' or not o.difficult)]] = 1
-        labels[img_id] = vector
-    return labels
-
-
 def write_label_json(
     path: str | os.PathLike,
     labels: Mapping[str, np.ndarray],
@@ -216,7 +181,7 @@ def convert_legacy_labels(
         if absent:
             raise ValueError(
                 f'{source} lacks {len(absent)} of the {len(ids)} images of {image_list}, the first is {absent[0]!r}; '
-                'take them off the list or use labels_from_xml'
+                'take them off the list, or let WeakVOCDataset read the labels from Annotations'
             )
         labels = {img_id: labels[img_id] for img_id in ids}
         images = {entry.img_id: entry.image for entry in entries if entry.image}
